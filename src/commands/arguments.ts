@@ -1,0 +1,187 @@
+import { parseArgs } from "node:util";
+import type { ServeFlags } from "../config/overrides.ts";
+import { nearest } from "../config/suggest.ts";
+
+/** What the command line asks for. */
+export type Invocation =
+  | {
+    readonly command: "serve";
+    /** Of `--config`. */
+    readonly file: string | undefined;
+    readonly flags: ServeFlags;
+  }
+  | { readonly command: "check"; readonly file: string | undefined }
+  | { readonly command: "demo" }
+  | { readonly command: "version" }
+  | { readonly command: "help"; readonly text: string };
+
+/** The command line is not one that Causeway knows. The message says what would be; exit status 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** Reads the command line (without the program's name). Throws {@link UsageError}. */
+export function parseArguments(args: readonly string[]): Invocation {
+  const { tokens } = parseArgs({
+    args: [...args],
+    options: OPTIONS,
+    // Its own messages say neither what is near nor what there is.
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const positionals = tokens.filter((token) => token.kind === "positional");
+  const options = tokens.filter((token) => token.kind === "option");
+  const [word = "serve", ...operands] = positionals.map(({ value }) => value);
+  const command = (Object.keys(COMMANDS) as Command[]).find((known) => known === word);
+  if (command === undefined) {
+    // After an option that nobody knows, the word may be its value.
+    const before = options.filter(({ index }) => index < positionals[0]!.index);
+    for (const option of before) checkOption(option, "serve");
+    throw new UsageError(
+      `there is no command ${JSON.stringify(word)}; ${meant(word, Object.keys(COMMANDS))}`,
+    );
+  }
+
+  const given = new Map<string, string[]>();
+  for (const option of options) {
+    checkOption(option, command);
+    given.set(option.name, [...given.get(option.name) ?? [], option.value ?? ""]);
+  }
+  if (given.has("help")) {
+    return { command: "help", text: positionals.length > 0 ? COMMANDS[command].help : HELP };
+  }
+  if (given.has("version")) return { command: "version" };
+
+  const most = command === "check" ? 1 : 0;
+  if (operands.length > most) {
+    throw new UsageError(
+      `${command} does not take ${JSON.stringify(operands[most])}; write: ${
+        COMMANDS[command].usage
+      }`,
+    );
+  }
+  switch (command) {
+    case "serve":
+      return {
+        command,
+        file: given.get("config")?.at(-1),
+        flags: {
+          listen: given.get("listen") ?? [],
+          domain: given.get("domain") ?? [],
+          logLevel: given.get("log-level")?.at(-1),
+          logFormat: given.get("log-format")?.at(-1),
+        },
+      };
+    case "check":
+      return { command, file: operands[0] };
+    case "demo":
+      return { command };
+    default:
+      throw command satisfies never;
+  }
+}
+
+function checkOption(
+  { name, rawName, value, inlineValue }: {
+    readonly name: string;
+    readonly rawName: string;
+    readonly value?: string | undefined;
+    readonly inlineValue?: boolean | undefined;
+  },
+  command: Command,
+): void {
+  const known = [...COMMANDS[command].options, "help", "version"];
+  if (!known.includes(name)) {
+    const right = meant(name, known, (option) => `--${option}`);
+    throw new UsageError(`${command} has no option ${rawName}; ${right}`);
+  }
+  const takesValue = OPTIONS[name as keyof typeof OPTIONS].type === "string";
+  if (!takesValue && value !== undefined) throw new UsageError(`${rawName} takes no value`);
+  // A value that begins with a hyphen is nearly always the next option, after a value that was forgotten.
+  if (takesValue && (!value || (!inlineValue && value.startsWith("-")))) {
+    throw new UsageError(`${rawName} needs a value; write: ${COMMANDS[command].usage}`);
+  }
+}
+
+function meant(word: string, known: readonly string[], show = (name: string) => name): string {
+  const near = nearest(word, known);
+  if (near !== undefined) return `did you mean ${show(near)}?`;
+  return `there are: ${known.map(show).join(", ")}`;
+}
+
+type Command = "serve" | "check" | "demo";
+
+const OPTIONS = {
+  config: { type: "string" },
+  listen: { type: "string", multiple: true },
+  domain: { type: "string", multiple: true },
+  "log-level": { type: "string" },
+  "log-format": { type: "string" },
+  help: { type: "boolean", short: "h" },
+  version: { type: "boolean" },
+} as const;
+
+const HELP = `Causeway connects browsers to XMPP servers: BOSH and WebSocket on one port.
+
+  causeway [serve] [OPTION]…   serve until SIGTERM or SIGINT
+  causeway check [FILE]        is this configuration right?
+  causeway demo                an XMPP server and a page to try Causeway with
+  causeway --version
+  causeway COMMAND --help      more about a command
+
+Exit status: 0 success, 1 failure at work, 2 wrong usage or configuration.
+`;
+
+const COMMANDS: Readonly<
+  Record<
+    Command,
+    { readonly usage: string; readonly options: readonly string[]; readonly help: string }
+  >
+> = {
+  serve: {
+    usage:
+      "causeway serve [--config FILE] [--listen ADDRESS:PORT]… [--domain NAME]… [--log-level L] [--log-format F]",
+    options: ["config", "listen", "domain", "log-level", "log-format"],
+    help: `causeway [serve] [OPTION]…
+
+Serves until SIGTERM or SIGINT. Flags override environment variables, which
+override the file, which overrides the defaults. Without all of them it listens
+on 127.0.0.1:5280 and serves every domain.
+
+  --config FILE          configuration (TOML); else that of CAUSEWAY_CONFIG; else none
+  --listen ADDRESS:PORT  where to listen; also [IPV6]:PORT and unix:PATH. May be
+                         repeated; replaces all listeners of the file
+  --domain NAME          a domain to serve: example.org, *.example.org or * (every
+                         domain). Its server is found by SRV lookup, or said with
+                         NAME=xmpp://host:port or NAME=xmpps://host:port. May be
+                         repeated; joins the domains of the file, and for a domain
+                         that the file has replaces only where it connects
+  --log-level L          debug, info, warn or error
+  --log-format F         text or json
+
+Every key of the file can be set by an environment variable: max_wait of [bosh] by
+CAUSEWAY_BOSH_MAX_WAIT, and so on. Lists are separated by commas. CAUSEWAY_LISTEN
+and CAUSEWAY_DOMAINS take what --listen and --domain take, separated by commas.
+`,
+  },
+  check: {
+    usage: "causeway check [FILE]",
+    options: [],
+    help: `causeway check [FILE]
+
+Tells whether a configuration is right: FILE, else that of CAUSEWAY_CONFIG, else
+the defaults, together with the CAUSEWAY_* environment variables. Every mistake is
+printed with its line and what would be right. Exit status 0: right; 2: not.
+`,
+  },
+  demo: {
+    usage: "causeway demo",
+    options: [],
+    help: `causeway demo
+
+Runs an embedded XMPP server, Causeway in front of it and a page to try them with,
+on loopback only. Nothing else is needed.
+`,
+  },
+};

@@ -1,0 +1,58 @@
+import { joinHostPort } from "../config/address.ts";
+import type { Config, ListenConfig, UpstreamConfig } from "../config/config.ts";
+import { configFile, loadConfig } from "../config/load.ts";
+import type { ConfigSources } from "../config/load.ts";
+import { ConfigError } from "../config/mistakes.ts";
+
+/** Where a command writes to; each call is one or more whole lines, without the last line end. */
+export interface Output {
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+}
+
+/**
+ * `causeway check [FILE]`: says what the configuration comes to (0), or every
+ * mistake in it (2).
+ *
+ * @returns the exit status
+ */
+export function checkCommand(sources: ConfigSources, { stdout, stderr }: Output): number {
+  let config: Config;
+  try {
+    config = loadConfig(sources);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    stderr(error.message);
+    return 2;
+  }
+  stdout(`${configFile(sources) ?? "built-in defaults"}: ok`);
+  for (const listen of config.listen) stdout(`  listen  ${describeListener(listen, config)}`);
+  if (config.domains.size === 0) {
+    stdout(`  domain  * (every domain): ${describeTarget(config.upstream)}`);
+  }
+  for (const [pattern, upstream] of config.domains) {
+    stdout(`  domain  ${pattern}: ${describeTarget(upstream)}`);
+  }
+  return 0;
+}
+
+function describeListener({ at, serve }: ListenConfig, { bosh, websocket }: Config): string {
+  const where = "unix" in at ? `unix:${at.unix}` : `http://${joinHostPort(at.address, at.port)}`;
+  const what = serve.map((service) => {
+    switch (service) {
+      case "bosh":
+        return `bosh at ${bosh.path}`;
+      case "websocket":
+        return `websocket at ${websocket.path}`;
+      default:
+        throw service satisfies never;
+    }
+  });
+  return `${where}: ${what.join(", ")}`;
+}
+
+function describeTarget({ connect, tls }: UpstreamConfig): string {
+  if (connect === undefined) return `SRV lookup, TLS ${tls}`;
+  const target = joinHostPort(connect.hostname, connect.port);
+  return connect.direct ? `xmpps://${target}` : `xmpp://${target}, TLS ${tls}`;
+}

@@ -1,0 +1,51 @@
+import { isIPv4 } from "node:net";
+import { domainToASCII } from "node:url";
+import type { Config, UpstreamConfig } from "./config.ts";
+
+/**
+ * The form in which domains are compared: lower case, A-labels, no trailing
+ * dot. `undefined` when the text is not a plain domain name or IPv4 address,
+ * so what comes out is safe in a DNS query, an SNI field and a log.
+ */
+export function domainKey(name: string): string | undefined {
+  // A stranger chooses the length: nothing that DNS could hold is lost by not looking further.
+  if (name.length > 1024) return undefined;
+  const ascii = domainToASCII(name).toLowerCase();
+  const key = ascii.endsWith(".") ? ascii.slice(0, -1) : ascii;
+  if (key.length > 253) return undefined;
+  const labels = key.split(".");
+  if (!labels.every((label) => LABEL.test(label))) return undefined;
+  // What ends in a number is an address to every resolver, in spellings such as
+  // "127.1" and "0x7f000001" too. Only the plain one may pass for what it is.
+  if (/^(?:[0-9]+|0x[0-9a-f]*)$/.test(labels.at(-1)!) && !isIPv4(key)) return undefined;
+  return key;
+}
+
+/** {@link domainKey} for a pattern: a name, `*.name` or `*`. */
+export function domainPattern(pattern: string): string | undefined {
+  if (pattern === "*") return pattern;
+  if (!pattern.startsWith("*.")) return domainKey(pattern);
+  const suffix = domainKey(pattern.slice(2));
+  return suffix === undefined || isIPv4(suffix) ? undefined : `*.${suffix}`;
+}
+
+/**
+ * What serves a domain, given its {@link domainKey}: its own entry, else the
+ * longest `*.suffix`, else `*`. `undefined`: the domain is not served.
+ */
+export function findDomain(
+  config: Pick<Config, "domains" | "upstream">,
+  key: string,
+): UpstreamConfig | undefined {
+  if (config.domains.size === 0) return config.upstream;
+  const exact = config.domains.get(key);
+  if (exact !== undefined) return exact;
+  for (let dot = key.indexOf("."); dot >= 0; dot = key.indexOf(".", dot + 1)) {
+    const wildcard = config.domains.get(`*${key.slice(dot)}`);
+    if (wildcard !== undefined) return wildcard;
+  }
+  return config.domains.get("*");
+}
+
+/** Letters, digits and inner hyphens (RFC 1123 §2.1), and the underscore that real names have. */
+const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;

@@ -1,0 +1,195 @@
+import * as kinds from "./kinds.ts";
+import type { Kind } from "./kinds.ts";
+
+/** A key of the configuration: everything that reading, checking and the example file need to know. */
+export interface Key<T> {
+  readonly kind: Kind<T>;
+  /** In the file's units: seconds and bytes. `undefined`: the key is absent unless written. */
+  readonly default: T;
+  /** For a key that is absent unless written: how it could be, in TOML. */
+  readonly example?: string;
+  /** One line that says what it is for. */
+  readonly summary: string;
+}
+
+/** The keys of one table. */
+export type Section = Readonly<Record<string, Key<unknown>>>;
+
+/** What a section's keys come to. */
+export type Values<S extends Section> = {
+  readonly [Name in keyof S]: S[Name] extends Key<infer T> ? T : never;
+};
+
+/** Every key there is, by table; `top` stands before the first table, `domains` is one table for each domain. */
+export const sections = {
+  top: {
+    domain_default: key(
+      kinds.domainName,
+      "",
+      "Domain for clients that name none. Empty: they are refused.",
+    ),
+    open_proxy: key(
+      kinds.boolean,
+      false,
+      "true: listeners that other machines reach may serve every domain, for anybody.",
+    ),
+  },
+  listen: {
+    address: key(
+      kinds.listenAddress,
+      "127.0.0.1",
+      'IP address to listen on. "::" is every address, IPv6 and IPv4.',
+    ),
+    port: key(
+      kinds.integer(0, 65_535),
+      5280,
+      "TCP port. 0 picks a free one, and the ready line names it.",
+    ),
+    unix: absent(
+      kinds.socketPath,
+      '"/run/causeway/http.sock"',
+      "Path of a unix socket to listen on, instead of address and port.",
+    ),
+    serve: key(
+      kinds.list(
+        kinds.choice(["bosh", "websocket"]),
+        (services, site) =>
+          services.length > 0 ? services : site.report(
+            `an empty list serves nothing; write ["bosh", "websocket"] or one of them`,
+          ),
+      ),
+      ["bosh", "websocket"],
+      "What is served there.",
+    ),
+    server: key(kinds.choice(["deno"]), "deno", 'The HTTP server: "deno" is Deno\'s own.'),
+  },
+  http: {
+    allowed_origins: key(
+      kinds.origins,
+      ["*"],
+      'Web pages that may connect: "*" for all, or origins such as "https://chat.example.org".',
+    ),
+    max_body: key(
+      kinds.integer(1_024, 67_108_864),
+      262_144,
+      "Bytes of a POST. A longer one is answered 413.",
+    ),
+    headers: key(
+      kinds.headers,
+      {},
+      'Headers added to every answer, such as { Strict-Transport-Security = "max-age=63072000" }.',
+    ),
+  },
+  bosh: {
+    path: key(kinds.urlPath, "/http-bind", "URL path of BOSH, with and without a trailing slash."),
+    max_wait: key(kinds.integer(1, 3_600), 60, "Seconds that a request may be held (wait)."),
+    max_hold: key(kinds.integer(1, 16), 2, "Requests that may be held at a time (hold)."),
+    inactivity: key(
+      kinds.integer(1, 3_600),
+      60,
+      "Seconds that a session outlives its last request (inactivity).",
+    ),
+    polling: key(
+      kinds.integer(0, 600),
+      5,
+      "Seconds that a polling client must leave between empty requests (polling).",
+    ),
+  },
+  websocket: {
+    path: key(
+      kinds.urlPath,
+      "/xmpp-websocket",
+      "URL path of WebSocket, with and without a trailing slash. The BOSH path takes an Upgrade too.",
+    ),
+    ping_interval: key(
+      kinds.integer(0, 3_600),
+      30,
+      "Seconds between pings; a client that answers none for two of them is lost. 0: no pings.",
+    ),
+  },
+  limits: {
+    sessions: key(
+      kinds.integer(1, 10_000_000),
+      10_000,
+      "Sessions at a time, BOSH and WebSocket together.",
+    ),
+    // RFC 6120 §13.12: the limit on stanzas MUST NOT be smaller than 10000 bytes.
+    client_stanza: key(
+      kinds.integer(10_000, 67_108_864),
+      262_144,
+      "Bytes of one stanza from a client.",
+    ),
+    server_stanza: key(
+      kinds.integer(10_000, 67_108_864),
+      1_048_576,
+      "Bytes of one stanza from the XMPP server.",
+    ),
+    depth: key(kinds.integer(16, 1_000), 100, "Elements inside one another."),
+    queued_bytes: key(
+      kinds.integer(10_000, 1_073_741_824),
+      4_194_304,
+      "Bytes that one session may have waiting, either way.",
+    ),
+  },
+  upstream: {
+    connect_timeout: key(
+      kinds.integer(1, 300),
+      10,
+      "Seconds for each of: name lookup, TCP, TLS, stream features.",
+    ),
+    tls: key(
+      kinds.choice(["required", "optional", "never"]),
+      "required",
+      'TLS to the XMPP server: "required", "optional" (used where it is offered) or "never".',
+    ),
+    ca: absent(
+      kinds.certificateFile,
+      '"/etc/ssl/private-ca.pem"',
+      "PEM file of certificates trusted besides the system's own; relative to this file.",
+    ),
+    nameserver: absent(
+      kinds.nameserver,
+      '"127.0.0.1:53"',
+      "DNS server to ask, instead of the system's.",
+    ),
+  },
+  domains: {
+    connect: absent(
+      kinds.connectUrl,
+      '"xmpp://10.0.0.5:5222"',
+      "Where its XMPP server is; xmpps:// is TLS from the first byte. Absent: SRV lookup.",
+    ),
+  },
+  log: {
+    level: key(
+      kinds.choice(["debug", "info", "warn", "error"]),
+      "info",
+      'The least that is logged: "debug", "info", "warn" or "error".',
+    ),
+    format: key(kinds.choice(["text", "json"]), "text", '"text", or "json" for one object a line.'),
+  },
+} as const;
+
+/** Keys of `[domains."NAME"]`: any key of `[upstream]`, for this domain, and its own. */
+export const domainKeys = { ...sections.domains, ...sections.upstream } as const;
+
+/** Tables that are there once, whose keys environment variables can set. */
+export const singleSections = [
+  "top",
+  "http",
+  "bosh",
+  "websocket",
+  "limits",
+  "upstream",
+  "log",
+] as const;
+
+export type SingleSection = typeof singleSections[number];
+
+function key<T>(kind: Kind<T>, value: NoInfer<T>, summary: string): Key<T> {
+  return { kind, default: value, summary };
+}
+
+function absent<T>(kind: Kind<T>, example: string, summary: string): Key<T | undefined> {
+  return { kind, default: undefined, example, summary };
+}

@@ -1,0 +1,308 @@
+import { X509Certificate } from "node:crypto";
+import { parse } from "smol-toml";
+import { canonicalAddress, splitHostPort } from "./address.ts";
+import type { ConnectTarget } from "./config.ts";
+import { domainKey } from "./domains.ts";
+
+/** How the values of a key are read. What comes out is legal; what is not is reported. */
+export interface Kind<T> {
+  /** Reads a value as the TOML parser hands it out; `undefined` after it has been reported. */
+  read(value: unknown, site: Site): T | undefined;
+  /** What the file would hold for the text of an environment variable. */
+  fromText(text: string): unknown;
+}
+
+/** The place that a value is read from. */
+export interface Site {
+  /** Reports a mistake in the value, or in the element or key of it that `within` names. */
+  report(message: string, within?: number | string): undefined;
+  /** Reads a file that the value names, relative to where the value stands. */
+  readFile(path: string): string;
+}
+
+/** A whole number. */
+export function integer(min: number, max: number): Kind<number> {
+  const right = `write a whole number from ${min} to ${max}`;
+  return {
+    read(value, site) {
+      if (typeof value !== "bigint") {
+        return site.report(`${show(value)} is not a whole number; ${right}`);
+      }
+      if (value < min || value > max) return site.report(`${value} is out of range; ${right}`);
+      return Number(value);
+    },
+    fromText: (text) =>
+      /^[+-]?[0-9][0-9_]{0,30}$/.test(text) ? BigInt(text.replaceAll("_", "")) : text,
+  };
+}
+
+export const boolean: Kind<boolean> = {
+  read: (value, site) =>
+    typeof value === "boolean"
+      ? value
+      : site.report(`${show(value)} is neither true nor false; write one of them, without quotes`),
+  fromText: (text) => text === "true" ? true : text === "false" ? false : text,
+};
+
+/** One of some words. */
+export function choice<const T extends string>(words: readonly T[]): Kind<T> {
+  const quoted = words.map((word) => `"${word}"`);
+  const right = `write ${
+    [quoted.slice(0, -1).join(", "), quoted.at(-1)].filter(Boolean).join(" or ")
+  }`;
+  return {
+    read: (value, site) =>
+      words.find((word) => word === value) ??
+        site.report(`${show(value)} is not known here; ${right}`),
+    fromText: (text) => text,
+  };
+}
+
+/** Text that `parse` makes something of; it returns `undefined` after it has reported. */
+function text<T>(parse: (text: string, site: Site) => T | undefined): Kind<T> {
+  return {
+    read: (value, site) =>
+      typeof value === "string"
+        ? parse(value, site)
+        : site.report(`${show(value)} is not text; write it in quotes`),
+    fromText: (text) => text,
+  };
+}
+
+/** An array without repetitions; `check` sees it whole. */
+export function list<T>(
+  element: Kind<T>,
+  check: (elements: readonly T[], site: Site) => readonly T[] | undefined = (elements) => elements,
+): Kind<readonly T[]> {
+  return {
+    read(value, site) {
+      if (!Array.isArray(value)) {
+        return site.report(`${show(value)} is not a list; write it in brackets: ["…", "…"]`);
+      }
+      const elements: T[] = [];
+      for (const [index, item] of value.entries()) {
+        const report = (message: string) => site.report(message, index);
+        const read = element.read(item, { ...site, report });
+        if (read === undefined) continue;
+        if (elements.includes(read)) report(`${show(item)} is there twice; leave one of them out`);
+        elements.push(read);
+      }
+      return elements.length === value.length ? check(elements, site) : undefined;
+    },
+    fromText: (text) => text.split(",").map((item) => element.fromText(item.trim())),
+  };
+}
+
+/** An IP address to listen on. */
+export const listenAddress: Kind<string> = text((address, site) => {
+  if (address === "localhost") return address;
+  return canonicalAddress(address) ?? site.report(
+    `${
+      show(address)
+    } is not an IP address; write one, such as "127.0.0.1", "0.0.0.0" or "::" (without brackets)`,
+  );
+});
+
+/** Path of a unix socket. */
+export const socketPath: Kind<string> = text((path, site) => {
+  // The address of a unix socket is a field of 108 bytes that ends with a NUL.
+  const length = new TextEncoder().encode(path).length;
+  if (length >= 1 && length <= 107 && !path.includes("\0")) return path;
+  return site.report(`${show(path)} cannot name a unix socket; write a path of 1 to 107 bytes`);
+});
+
+/** An absolute URL path, without the trailing slash (it is served with and without). */
+export const urlPath: Kind<string> = text((path, site) => {
+  if (!path.startsWith("/")) {
+    return site.report(`${show(path)} does not begin with a slash; write ${show(`/${path}`)}`);
+  }
+  if (!/^(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*$/.test(path)) {
+    return site.report(
+      `${show(path)} is not a URL path; write one without query and blanks, such as "/http-bind"`,
+    );
+  }
+  return path.replace(/\/+$/, "") || "/";
+});
+
+/** `*`, or an origin in the spelling in which browsers send it. */
+export const origin: Kind<string> = text((written, site) => {
+  if (written === "*") return written;
+  const match = /^([a-z][a-z0-9+.-]*):\/\/(?:\[[0-9a-f:.]+\]|[^/?#@:*\s[\]\\]+)(:[0-9]{1,5})?$/i
+    .exec(written);
+  const parsed = match === null ? null : URL.parse(written);
+  if (parsed === null) {
+    return site.report(
+      `${
+        show(written)
+      } is not an origin; write "*" or scheme://host[:port] and nothing behind it, such as "https://chat.example.org"`,
+    );
+  }
+  return parsed.origin === "null" ? written.toLowerCase() : parsed.origin;
+});
+
+export const origins: Kind<readonly string[]> = list(
+  origin,
+  (elements, site) =>
+    elements.length > 1 && elements.includes("*")
+      ? site.report(`"*" allows every origin already; write it alone, or leave it out`)
+      : elements,
+);
+
+/** Header fields to add to answers. */
+export const headers: Kind<Readonly<Record<string, string>>> = {
+  read(value, site) {
+    if (!isTable(value)) {
+      return site.report(`${show(value)} is not a table; write { X-Name = "value" }`);
+    }
+    const seen = new Set<string>();
+    let legal = true;
+    for (const [name, content] of Object.entries(value)) {
+      const wrong = wrongWithHeader(name, content, seen);
+      seen.add(name.toLowerCase());
+      if (wrong === undefined) continue;
+      legal = false;
+      site.report(wrong, name);
+    }
+    return legal ? Object.fromEntries(Object.entries(value)) as Record<string, string> : undefined;
+  },
+  fromText(text) {
+    try {
+      const document = parse(`headers = ${text}`);
+      return Object.keys(document).length === 1 ? document.headers : text;
+    } catch {
+      return text;
+    }
+  },
+};
+
+function wrongWithHeader(
+  name: string,
+  content: unknown,
+  seen: ReadonlySet<string>,
+): string | undefined {
+  const lower = name.toLowerCase();
+  // RFC 9110 §5.6.2: field-name = token
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) {
+    return `${show(name)} is not a header name; write letters, digits and hyphens`;
+  }
+  if (OWN_HEADERS.has(lower) || /^(?:access-control-|sec-websocket-)/.test(lower)) {
+    return "this header is set by Causeway itself; leave it out";
+  }
+  if (seen.has(lower)) return "this header is there twice; write its values in one, with commas";
+  if (typeof content !== "string") return `${show(content)} is not text; write it in quotes`;
+  // RFC 9110 §5.5, without obs-text
+  if (!/^(?:[!-~](?:[\t -~]*[!-~])?)?$/.test(content)) {
+    return `${
+      show(content)
+    } cannot be sent; write ASCII without control characters and outer blanks`;
+  }
+  return undefined;
+}
+
+const OWN_HEADERS = new Set([
+  "connection",
+  "content-encoding",
+  "content-length",
+  "content-type",
+  "date",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** A domain name in its {@link domainKey} form, or `""`. */
+export const domainName: Kind<string> = text((name, site) =>
+  name === "" ? name : domainKey(name) ??
+    site.report(`${show(name)} is not a domain name; write one, such as "example.org"`)
+);
+
+/** `ip`, `ip:port` or `[v6]:port` of a DNS server. */
+export const nameserver: Kind<{ readonly address: string; readonly port: number }> = text(
+  (written, site) => {
+    const { host, port = 53 } = splitHostPort(written) ?? { host: "" };
+    const address = canonicalAddress(host);
+    if (address !== undefined && isPort(port)) return { address, port };
+    return site.report(
+      `${
+        show(written)
+      } is not the address of a name server; write an IP address and a port, such as "127.0.0.1:53" or "[::1]:53"`,
+    );
+  },
+);
+
+/** `xmpp://host[:port]` or `xmpps://host[:port]`. */
+export const connectUrl: Kind<ConnectTarget> = text((written, site) => {
+  const wrong = (what: string) =>
+    site.report(
+      `${
+        show(written)
+      } ${what}; write "xmpp://host:port", or "xmpps://host:port" for TLS from the first byte`,
+    );
+  const match = /^(xmpps?):\/\/(.*)$/is.exec(written);
+  if (match === null) return wrong("does not begin with xmpp:// or xmpps://");
+  const [, scheme = "", authority = ""] = match;
+  if (authority.includes("/")) return wrong("has a path");
+  if (authority.includes("@")) return wrong("has a user name");
+  const direct = scheme.toLowerCase() === "xmpps";
+  const { host, port = direct ? 5223 : 5222 } = splitHostPort(authority) ?? { host: "" };
+  const hostname = authority.startsWith("[") ? canonicalAddress(host) : domainKey(host);
+  if (hostname === undefined) return wrong("names no host (an IPv6 address stands in brackets)");
+  if (!isPort(port)) return wrong("has a port that is not between 1 and 65535");
+  return { direct, hostname, port };
+});
+
+/** Path of a file with PEM certificates; read to the certificates themselves. */
+export const certificateFile: Kind<string> = text((path, site) => {
+  let content: string;
+  try {
+    content = site.readFile(path);
+  } catch (error) {
+    return site.report(`cannot read ${show(path)}: ${whyUnreadable(error)}`);
+  }
+  const right = `write the path of a file with "-----BEGIN CERTIFICATE-----" blocks`;
+  const certificates = content.match(
+    /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g,
+  );
+  if (certificates === null) return site.report(`${show(path)} holds no certificate; ${right}`);
+  for (const [index, certificate] of certificates.entries()) {
+    try {
+      new X509Certificate(certificate);
+    } catch {
+      return site.report(`certificate ${index + 1} in ${show(path)} is damaged; ${right}`);
+    }
+  }
+  return `${certificates.join("\n")}\n`;
+});
+
+/** The reason and the cure for a file that could not be read. */
+export function whyUnreadable(error: unknown): string {
+  if (error instanceof Deno.errors.NotFound) return "there is no such file; correct the path";
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return "this user may not read it; change its owner or mode";
+  }
+  if (error instanceof Deno.errors.NotCapable) {
+    return "Deno has no permission to; run it with --allow-read";
+  }
+  if (error instanceof Deno.errors.IsADirectory) return "it is a directory; name a file in it";
+  return `${error instanceof Error ? error.message : error}; correct the path`;
+}
+
+/** A value for a message: as the file would write it, and never long. */
+export function show(value: unknown): string {
+  if (typeof value === "string") {
+    return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+  }
+  if (Array.isArray(value)) return "a list";
+  if (value instanceof Date) return "a date";
+  if (typeof value === "object") return "a table";
+  return String(value);
+}
+
+/** A TOML table, as the parser hands it out. */
+export function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) &&
+    !(value instanceof Date);
+}
+
+function isPort(port: number): boolean {
+  return port >= 1 && port <= 65_535;
+}

@@ -1,0 +1,195 @@
+import { isLoopback, joinHostPort } from "./address.ts";
+import type { Config, ListenConfig, UpstreamConfig } from "./config.ts";
+import { findDomain } from "./domains.ts";
+import { keyPath, values } from "./draft.ts";
+import type { Draft, Settings, Table } from "./draft.ts";
+import { domainKeys, sections } from "./keys.ts";
+import type { SingleSection } from "./keys.ts";
+import type { Place } from "./mistakes.ts";
+
+/**
+ * Makes the draft the configuration, and reports to it what does not fit
+ * together. The result counts only if the draft has no mistake then.
+ */
+export function settle(draft: Draft): Config {
+  const single = draft.single;
+  const top = values(sections.top, single.top);
+  const http = values(sections.http, single.http);
+  const bosh = values(sections.bosh, single.bosh);
+  const websocket = values(sections.websocket, single.websocket);
+  const limits = values(sections.limits, single.limits);
+  const log = values(sections.log, single.log);
+  const listeners = draft.listeners ?? [{ settings: new Map(), place: nowhere("listen") }];
+  const config: Config = {
+    domainDefault: top.domain_default === "" ? undefined : top.domain_default,
+    openProxy: top.open_proxy,
+    listen: listeners.map((listener) => listenConfig(listener.settings)),
+    http: {
+      allowedOrigins: http.allowed_origins,
+      maxBody: http.max_body,
+      headers: http.headers,
+    },
+    bosh: {
+      path: bosh.path,
+      maxWait: bosh.max_wait * 1000,
+      maxHold: bosh.max_hold,
+      inactivity: bosh.inactivity * 1000,
+      polling: bosh.polling * 1000,
+    },
+    websocket: { path: websocket.path, pingInterval: websocket.ping_interval * 1000 },
+    limits: {
+      sessions: limits.sessions,
+      clientStanza: limits.client_stanza,
+      serverStanza: limits.server_stanza,
+      depth: limits.depth,
+      queuedBytes: limits.queued_bytes,
+    },
+    upstream: upstreamConfig(single.upstream),
+    domains: new Map(
+      [...draft.domains].map(([pattern, { settings }]) =>
+        [pattern, upstreamConfig(new Map([...single.upstream, ...settings]))] as const
+      ),
+    ),
+    log: { level: log.level, format: log.format },
+  };
+  checkListeners(draft, config);
+  checkOpenProxy(draft, config, listeners);
+  checkDomains(draft, config);
+  checkNumbers(draft, config);
+  return config;
+}
+
+function listenConfig(settings: Settings): ListenConfig {
+  const { unix, address, port, serve } = values(sections.listen, settings);
+  return { at: unix === undefined ? { address, port } : { unix }, serve };
+}
+
+function upstreamConfig(settings: Settings): UpstreamConfig {
+  const { connect, connect_timeout, tls, ca, nameserver } = values(domainKeys, settings);
+  return { connect, connectTimeout: connect_timeout * 1000, tls, ca, nameserver };
+}
+
+function checkListeners(draft: Draft, config: Config): void {
+  const listeners = draft.listeners ?? [];
+  for (const [index, { settings, place, sound }] of listeners.entries()) {
+    if (!sound) continue;
+    const unix = settings.get("unix");
+    const tcp = settings.get("address") ?? settings.get("port");
+    if (unix !== undefined && tcp !== undefined) {
+      draft.mistakes.push({
+        ...unix.place,
+        message:
+          "a unix socket has neither address nor port; leave out either, or write two [[listen]] tables",
+      });
+      continue;
+    }
+    const at = config.listen[index]!.at;
+    const first = listeners.find((other, before) =>
+      before < index && other.sound && overlap(config.listen[before]!.at, at)
+    )?.place;
+    if (first === undefined) continue;
+    draft.mistakes.push({
+      ...(unix ?? tcp)?.place ?? place,
+      message: `${describeListener(at)} is taken by ${
+        first.line === undefined ? `another ${first.source}` : `the listener in line ${first.line}`
+      }; leave one of them out, or choose another ${"unix" in at ? "path" : "port"}`,
+    });
+  }
+}
+
+/** Whether the second of two listeners could not be opened. */
+function overlap(a: ListenConfig["at"], b: ListenConfig["at"]): boolean {
+  if ("unix" in a || "unix" in b) return "unix" in a && "unix" in b && a.unix === b.unix;
+  if (a.port !== b.port || a.port === 0) return false;
+  const [one, other] = [a.address, b.address];
+  if (one === other || one === "::" || other === "::") return true;
+  return (one === "0.0.0.0" && !other.includes(":")) || (other === "0.0.0.0" && !one.includes(":"));
+}
+
+/**
+ * Whoever may connect to any domain through a listener that the world reaches
+ * has an open proxy: nobody gets one without having written that he wants it.
+ */
+function checkOpenProxy(draft: Draft, config: Config, listeners: readonly Table[]): void {
+  if (config.openProxy) return;
+  const every = draft.domains.get("*");
+  if (config.domains.size > 0 && every === undefined) return;
+  for (const [index, { settings, place }] of listeners.entries()) {
+    const { at } = config.listen[index]!;
+    if ("unix" in at || isLoopback(at.address)) continue;
+    const served = every === undefined
+      ? "no domains are named, so every domain is served"
+      : `domain "*" (${whereIs(every.place)}) serves every domain`;
+    draft.contradiction(
+      every === undefined ? ["domains", "open_proxy"] : ["open_proxy"],
+      settings.get("address")?.place ?? place,
+      `${at.address} is not loopback and ${served}: strangers could reach any XMPP server through this machine; ` +
+        `write a table [domains."example.org"] for each domain that you serve (or --domain example.org), ` +
+        `or open_proxy = true at the top of the file if every domain is meant`,
+    );
+  }
+}
+
+function checkDomains(draft: Draft, config: Config): void {
+  const { domainDefault } = config;
+  if (domainDefault !== undefined && findDomain(config, domainDefault) === undefined) {
+    draft.contradiction(
+      ["domains", "domain_default"],
+      placeOf(draft, "top", "domain_default"),
+      `${domainDefault} is not among the domains served; write [domains."${domainDefault}"], or name one of: ` +
+        [...config.domains.keys()].join(", "),
+    );
+  }
+  for (const { settings } of draft.domains.values()) {
+    const connect = settings.get("connect");
+    const { connect: target, tls } = values(domainKeys, settings);
+    if (connect !== undefined && target?.direct && tls === "never") {
+      draft.contradiction(
+        ["domains"],
+        connect.place,
+        'xmpps:// is TLS from the first byte, and tls = "never" forbids it; write xmpp://, or leave tls out',
+      );
+    }
+  }
+}
+
+function checkNumbers(draft: Draft, { bosh, limits }: Config): void {
+  if (bosh.polling >= bosh.inactivity) {
+    draft.contradiction(
+      ["bosh.polling", "bosh.inactivity"],
+      placeOf(draft, "bosh", draft.single.bosh.has("polling") ? "polling" : "inactivity"),
+      `a client that keeps to polling (${
+        bosh.polling / 1000
+      }) would lose its session to inactivity (${
+        bosh.inactivity / 1000
+      }); write polling smaller than inactivity`,
+    );
+  }
+  for (const name of ["client_stanza", "server_stanza"] as const) {
+    const stanza = name === "client_stanza" ? limits.clientStanza : limits.serverStanza;
+    if (limits.queuedBytes >= stanza) continue;
+    draft.contradiction(
+      ["limits.queued_bytes", `limits.${name}`],
+      placeOf(draft, "limits", draft.single.limits.has("queued_bytes") ? "queued_bytes" : name),
+      `a stanza of ${name} (${stanza}) would not fit into queued_bytes (${limits.queuedBytes}); write queued_bytes at least as large`,
+    );
+  }
+}
+
+/** Where a key is set; of two that contradict each other at least one is. */
+function placeOf(draft: Draft, section: SingleSection, name: string): Place {
+  return draft.single[section].get(name)?.place ?? nowhere(keyPath(section, name));
+}
+
+/** The place of what nobody has written. */
+function nowhere(key: string): Place {
+  return { source: "built-in defaults", line: undefined, key };
+}
+
+function whereIs({ source, line }: Place): string {
+  return line === undefined ? source : `line ${line}`;
+}
+
+function describeListener(at: ListenConfig["at"]): string {
+  return "unix" in at ? at.unix : joinHostPort(at.address, at.port);
+}

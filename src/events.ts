@@ -1,0 +1,52 @@
+import type { ClientInfo } from "./upstream/connector.ts";
+
+/**
+ * Everything about a connection manager that can be watched. One union is the
+ * whole vocabulary; `session` is always the short name that is safe in logs.
+ */
+export type ManagerEvent =
+  | {
+    readonly type: "session-created";
+    readonly session: string;
+    readonly domain: string;
+    readonly client: ClientInfo;
+  }
+  | {
+    readonly type: "session-ended";
+    readonly session: string;
+    readonly domain: string;
+    readonly client: ClientInfo;
+    /** Terminal binding condition or stream error; `undefined` when it ended in good order. */
+    readonly condition: string | undefined;
+    /** A sentence for people. */
+    readonly reason: string;
+    /** Milliseconds that it lived. */
+    readonly duration: number;
+  }
+  | {
+    readonly type: "upstream-connected";
+    readonly session: string;
+    readonly domain: string;
+    /** `host:port` that was reached. */
+    readonly target: string;
+    readonly tls: "none" | "starttls" | "direct";
+  }
+  | {
+    readonly type: "upstream-failed";
+    readonly session: string;
+    readonly domain: string;
+    /** `host:port`, or the name that was looked up. */
+    readonly target: string;
+    readonly phase: UpstreamPhase;
+    /** A sentence for people, with the cure where there is one. */
+    readonly reason: string;
+    /** Another target is tried next. */
+    readonly retrying: boolean;
+  }
+  /** A fault of ours: one session ended for it, the process goes on. */
+  | { readonly type: "fault"; readonly session: string | undefined; readonly error: unknown };
+
+/** The step of reaching an XMPP server in which something happened. */
+export type UpstreamPhase = "lookup" | "tcp" | "tls" | "stream";
+
+export type EventSink = (event: ManagerEvent) => void;

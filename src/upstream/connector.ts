@@ -1,0 +1,58 @@
+import type { StreamEnd, StreamHeader, StreamOpening } from "../protocol/stream/c2s.ts";
+import type { Payload } from "../protocol/xml/payload.ts";
+
+/**
+ * The plug between sessions and XMPP servers. The built-in connector speaks
+ * XMPP over TCP; implement this one to reach anything else.
+ */
+export interface Connector {
+  /** Opens one stream and returns at once; what comes of it is told through `events`. */
+  open(request: UpstreamRequest, events: UpstreamEvents): Upstream;
+}
+
+export interface UpstreamRequest {
+  readonly opening: StreamOpening;
+  /** A short name of the session, safe in logs. */
+  readonly session: string;
+  readonly client: ClientInfo;
+}
+
+/** Who is at the other end of the session. */
+export interface ClientInfo {
+  /** IP address as text; `""` when it is not known. */
+  readonly address: string;
+  readonly port: number;
+  readonly transport: "bosh" | "websocket";
+}
+
+/** One upstream stream. Calls never throw and never wait; after `ended` they do nothing. */
+export interface Upstream {
+  /**
+   * Sends payloads. They wait until the stream is up and negotiation of TLS is over.
+   * The bytes must not be changed afterwards.
+   */
+  send(content: Uint8Array): void;
+  /** Writes a new stream header on the same connection (XEP-0206 §5, RFC 7395 §3.7). */
+  restart(): void;
+  /** Stops or resumes reading from the server: back-pressure. */
+  flow(open: boolean): void;
+  /** Ends the stream in good order: `</stream:stream>`, then the connection. */
+  close(): void;
+  /**
+   * Drops the connection without `</stream:stream>`, so that a server with stream
+   * management keeps the session for resumption (RFC 7395 §3.6, XEP-0198).
+   */
+  abort(): void;
+  /** Bytes accepted by `send` and not yet handed to the network. */
+  readonly queuedBytes: number;
+}
+
+/** What an upstream stream tells its session. */
+export interface UpstreamEvents {
+  /** The stream is up: first after TLS is negotiated, and again after each restart. */
+  opened(header: StreamHeader): void;
+  /** Everything that one read brought, in order. The bytes are borrowed until the call returns. */
+  deliver(payloads: readonly Payload[]): void;
+  /** Comes once and comes last. */
+  ended(end: StreamEnd): void;
+}

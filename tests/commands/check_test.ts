@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { checkCommand } from "../../src/commands/check.ts";
+import type { ConfigSources } from "../../src/config/load.ts";
+
+function check(sources: ConfigSources): { status: number; stdout: string[]; stderr: string[] } {
+  const stdout: string[] = [];
+  const stderr: string[] = [];
+  const status = checkCommand(sources, {
+    stdout: (text) => void stdout.push(...text.split("\n")),
+    stderr: (text) => void stderr.push(...text.split("\n")),
+  });
+  return { status, stdout, stderr };
+}
+
+Deno.test("check says what a right configuration comes to", () => {
+  const readFile = () => `
+    bosh.path = "/b"
+    [[listen]]
+    address = "::"
+    [[listen]]
+    unix = "/run/c.sock"
+    serve = ["websocket"]
+    [domains."example.org"]
+    connect = "xmpp://[::1]:1"
+    tls = "optional"
+    [domains."*.example.org"]
+    connect = "xmpps://a.example"
+    [domains."Bücher.example"]
+  `;
+  assert.deepEqual(check({ file: "c.toml", readFile }), {
+    status: 0,
+    stdout: [
+      "c.toml: ok",
+      "  listen  http://[::]:5280: bosh at /b, websocket at /xmpp-websocket",
+      "  listen  unix:/run/c.sock: websocket at /xmpp-websocket",
+      "  domain  example.org: xmpp://[::1]:1, TLS optional",
+      "  domain  *.example.org: xmpps://a.example:5223",
+      "  domain  xn--bcher-kva.example: SRV lookup, TLS required",
+    ],
+    stderr: [],
+  });
+});
+
+Deno.test("check without a file checks the defaults, or the file of CAUSEWAY_CONFIG", () => {
+  assert.deepEqual(check({}).stdout, [
+    "built-in defaults: ok",
+    "  listen  http://127.0.0.1:5280: bosh at /http-bind, websocket at /xmpp-websocket",
+    "  domain  * (every domain): SRV lookup, TLS required",
+  ]);
+  const env = { CAUSEWAY_CONFIG: "/e.toml" };
+  assert.equal(check({ env, readFile: () => "" }).stdout[0], "/e.toml: ok");
+});
+
+Deno.test("check tells every mistake on standard error, with exit status 2", () => {
+  const readFile = () => "\nbosh.max_wait = 0\nlog.level = 1\n";
+  const { status, stdout, stderr } = check({
+    file: "c.toml",
+    env: { CAUSEWAY_LOG_FORMAT: "x" },
+    readFile,
+  });
+  assert.equal(status, 2);
+  assert.deepEqual(stdout, []);
+  assert.deepEqual(stderr.map((line) => line.split(" ")[0]), [
+    "c.toml:2:",
+    "c.toml:3:",
+    "CAUSEWAY_LOG_FORMAT:",
+  ]);
+});
+
+Deno.test("check of a file that is not there is exit status 2", () => {
+  const { status, stderr } = check({ file: "/nowhere/c.toml" });
+  assert.equal(status, 2);
+  assert.match(
+    stderr.join("\n"),
+    /^\/nowhere\/c\.toml: cannot read this file: there is no such file; /,
+  );
+});

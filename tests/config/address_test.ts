@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import {
+  canonicalAddress,
+  isLoopback,
+  joinHostPort,
+  splitHostPort,
+} from "../../src/config/address.ts";
+
+Deno.test("splitHostPort() takes hosts and ports apart", () => {
+  assert.deepEqual(splitHostPort("a.example"), { host: "a.example", port: undefined });
+  assert.deepEqual(splitHostPort("a.example:1"), { host: "a.example", port: 1 });
+  assert.deepEqual(splitHostPort("::1"), { host: "::1", port: undefined });
+  assert.deepEqual(splitHostPort("[::1]"), { host: "::1", port: undefined });
+  assert.deepEqual(splitHostPort("[::1]:99999"), { host: "::1", port: 99999 });
+  for (
+    const wrong of ["", ":1", "a:", "a:b", "a:1:2", "[::1", "[::1]x", "[a]:1", "a:123456", "a:-1"]
+  ) {
+    assert.equal(splitHostPort(wrong), undefined, wrong);
+  }
+});
+
+Deno.test("joinHostPort() gives IPv6 its brackets", () => {
+  assert.equal(joinHostPort("::1", 80), "[::1]:80");
+  assert.equal(joinHostPort("127.0.0.1", 80), "127.0.0.1:80");
+});
+
+Deno.test("canonicalAddress() gives every address one spelling", () => {
+  assert.equal(canonicalAddress("2001:DB8:0:0::1"), "2001:db8::1");
+  assert.equal(canonicalAddress("127.0.0.1"), "127.0.0.1");
+  for (const wrong of ["127.1", "127.0.0.01", "localhost", "fe80::1%lo", "[::1]", "::1/128", ""]) {
+    assert.equal(canonicalAddress(wrong), undefined, wrong);
+  }
+});
+
+Deno.test("isLoopback() holds for 127.0.0.0/8, ::1 and localhost only", () => {
+  for (const address of ["127.0.0.1", "127.9.9.9", "::1", "localhost"]) {
+    assert.equal(isLoopback(address), true);
+  }
+  for (
+    const address of ["0.0.0.0", "::", "12.7.0.1", "128.0.0.1", "127.example.org", "::ffff:7f00:1"]
+  ) {
+    assert.equal(isLoopback(address), false, address);
+  }
+});

@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { assertMistake, load, mistakesOf } from "../support/configuration.ts";
+
+const listen = (address: string) => `[[listen]]\naddress = "${address}"\n`;
+
+Deno.test("S-006 a listener beyond loopback that serves every domain is refused", () => {
+  for (
+    const address of ["0.0.0.0", "::", "192.0.2.1", "2001:db8::1", "::ffff:127.0.0.1", "128.0.0.1"]
+  ) {
+    const [mistake, ...more] = mistakesOf(listen(address));
+    assert.deepEqual(more, []);
+    assert.match(
+      mistake!,
+      /^2: listen\[0\]\.address: .* is not loopback and no domains are named, so every domain is served: /,
+    );
+    assert.match(
+      mistake!,
+      /write a table \[domains\."example\.org"\] .*\(or --domain example\.org\), or open_proxy = true/,
+    );
+  }
+});
+
+Deno.test('S-006 a listener beyond loopback is refused with [domains."*"] beside others', () => {
+  const toml = `${listen("0.0.0.0")}[domains."example.org"]\n[domains."*"]\n`;
+  assertMistake(
+    toml,
+    /^2: listen\[0\]\.address: 0\.0\.0\.0 is not loopback and domain "\*" \(line 4\) serves every domain: /,
+  );
+});
+
+Deno.test("S-006 a listener beyond loopback is accepted with named domains, or when open_proxy says so", () => {
+  for (const address of ["0.0.0.0", "::", "192.0.2.1"]) {
+    load(`${listen(address)}[domains."example.org"]\n[domains."*.example.org"]\n`);
+    load(`open_proxy = true\n${listen(address)}`);
+    load(`open_proxy = true\n${listen(address)}[domains."*"]`);
+    load(listen(address), { flags: { domain: ["example.org"] } });
+    load(listen(address), { env: { CAUSEWAY_DOMAINS: "example.org" } });
+    load(listen(address), { env: { CAUSEWAY_OPEN_PROXY: "true" } });
+  }
+});
+
+Deno.test("S-006 loopback and unix sockets may serve every domain", () => {
+  for (const address of ["127.0.0.1", "127.255.0.9", "::1", "0::1", "localhost"]) {
+    load(listen(address));
+  }
+  load('[[listen]]\nunix = "/run/causeway.sock"\n[domains."*"]');
+});
+
+Deno.test("S-006 listeners of environment and flags are refused in the same way", () => {
+  assertMistake(undefined, /^CAUSEWAY_LISTEN: 0\.0\.0\.0 is not loopback/, {
+    env: { CAUSEWAY_LISTEN: "0.0.0.0:80" },
+  });
+  assertMistake(undefined, /^--listen: :: is not loopback/, {
+    flags: { listen: ["127.0.0.1:1", "[::]:80"] },
+  });
+  assertMistake(`${listen("0.0.0.0")}[domains.a]`, /domain "\*" \(--domain\) serves every domain/, {
+    flags: { domain: ["*"] },
+  });
+});
+
+Deno.test("S-006 every such listener is told, and a mistake elsewhere in it hides nothing", () => {
+  const toml = `${listen("0.0.0.0")}port = 99_999\n${listen("::")}port = 80`;
+  assert.deepEqual(mistakesOf(toml).map((mistake) => mistake.split(" ").slice(0, 2).join(" ")), [
+    "2: listen[0].address:",
+    "3: listen[0].port:",
+    "5: listen[1].address:",
+  ]);
+});
+
+Deno.test("an open proxy is not suspected when the domains or open_proxy have mistakes themselves", () => {
+  assertMistake(`${listen("0.0.0.0")}[domains."a b"]`, /^3: domains\."a b": /);
+  assertMistake(`open_proxy = "true"\n${listen("0.0.0.0")}`, /^1: open_proxy: /);
+});
+
+Deno.test("unix together with address or port is a contradiction", () => {
+  assertMistake(
+    '[[listen]]\nport = 80\nunix = "/x"',
+    /^3: listen\[0\]\.unix: a unix socket has neither address nor port; /,
+  );
+  assertMistake('[[listen]]\naddress = "127.0.0.1"\nunix = "/x"', /^3: listen\[0\]\.unix: /);
+});
+
+Deno.test("listeners that cannot both be opened are a contradiction", () => {
+  const two = (a: string, b: string) => `open_proxy = true\n[[listen]]\n${a}\n[[listen]]\n${b}`;
+  assertMistake(
+    two("port = 80", "port = 80"),
+    /^5: listen\[1\]\.port: 127\.0\.0\.1:80 is taken by the listener in line 2; /,
+  );
+  assertMistake(
+    two('address = "::1"', 'address = "0::1"'),
+    /^5: listen\[1\]\.address: \[::1\]:5280 is taken/,
+  );
+  assertMistake(two('address = "::"', 'address = "192.0.2.1"'), /192\.0\.2\.1:5280 is taken/);
+  assertMistake(two('address = "127.0.0.1"', 'address = "0.0.0.0"'), /0\.0\.0\.0:5280 is taken/);
+  assertMistake(
+    two('unix = "/x"', 'unix = "/x"'),
+    /^5: listen\[1\]\.unix: \/x is taken .* choose another path$/,
+  );
+  assertMistake(two("", ""), /^4: listen\[1\]: 127\.0\.0\.1:5280 is taken/);
+  assertMistake(undefined, /^--listen: 127\.0\.0\.1:80 is taken by another --listen; /, {
+    flags: { listen: ["127.0.0.1:80", "127.0.0.1:80"] },
+  });
+  load(two("port = 0", "port = 0"));
+  load(two("port = 80", "port = 81"));
+  load(two('address = "0.0.0.0"', 'address = "::1"'));
+  load(two('unix = "/x"', "port = 80"));
+});
+
+Deno.test("B-032 domain_default must be served", () => {
+  const toml = 'domain_default = "example.net"\n[domains."example.org"]\n[domains."*.example.net"]';
+  assertMistake(
+    toml,
+    /^1: domain_default: example\.net is not among the domains served; write \[domains\."example\.net"\], or name one of: example\.org, \*\.example\.net$/,
+  );
+  assertMistake('[domains."example.org"]', /^CAUSEWAY_DOMAIN_DEFAULT: /, {
+    env: { CAUSEWAY_DOMAIN_DEFAULT: "a" },
+  });
+  assert.equal(
+    load('domain_default = "A.Example.net."\n[domains."*.example.net"]').domainDefault,
+    "a.example.net",
+  );
+  assert.equal(load('domain_default = "example.net"').domainDefault, "example.net");
+  assert.equal(load(toml, { flags: { domain: ["example.net"] } }).domainDefault, "example.net");
+  assert.equal(load('domain_default = ""\n[domains."example.org"]').domainDefault, undefined);
+});
+
+Deno.test("direct TLS contradicts tls = never in the same table", () => {
+  assertMistake(
+    '[domains.a]\nconnect = "xmpps://b"\ntls = "never"',
+    /^2: domains\.a\.connect: xmpps:\/\/ is TLS from the first byte, and tls = "never" forbids it; /,
+  );
+  load('upstream.tls = "never"\n[domains.a]\nconnect = "xmpps://b"');
+});
+
+Deno.test("B-055 polling must be smaller than inactivity", () => {
+  assertMistake(
+    "[bosh]\npolling = 60",
+    /^2: bosh\.polling: a client that keeps to polling \(60\) .* inactivity \(60\); /,
+  );
+  assertMistake("[bosh]\ninactivity = 5", /^2: bosh\.inactivity: /);
+  load("[bosh]\ninactivity = 6");
+});
+
+Deno.test("queued_bytes must hold the largest stanza", () => {
+  assertMistake(
+    "[limits]\nqueued_bytes = 300_000",
+    /^2: limits\.queued_bytes: a stanza of server_stanza \(1048576\) would not fit/,
+  );
+  assertMistake(
+    "[limits]\nclient_stanza = 5_000_000",
+    /^2: limits\.client_stanza: a stanza of client_stanza/,
+  );
+  load("[limits]\nqueued_bytes = 1_048_576");
+});

@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { eventLogger, type Fields, Log } from "../src/log.ts";
+import type { LogConfig } from "../src/config/config.ts";
+import type { ManagerEvent } from "../src/events.ts";
+
+/** A log whose clock stands still, and what it wrote. */
+function recorded(config: Partial<LogConfig> = {}): { log: Log; lines: string[] } {
+  const lines: string[] = [];
+  const log = new Log({
+    level: "debug",
+    format: "text",
+    ...config,
+    write: (line) => void lines.push(line),
+    now: () => Date.UTC(2026, 10, 21, 12),
+  });
+  return { log, lines };
+}
+
+function line(format: "text" | "json", message: string, fields: Fields): string {
+  const { log, lines } = recorded({ format });
+  log.info(message, fields);
+  return lines.join("|");
+}
+
+Deno.test("a record is one line of time, level, message and fields", () => {
+  assert.equal(
+    line("text", "session created", {
+      domain: "example.org",
+      port: 5222,
+      direct: true,
+      none: undefined,
+    }),
+    "2026-11-21T12:00:00.000Z info session created domain=example.org port=5222 direct=true\n",
+  );
+  assert.equal(
+    line("json", "session created", {
+      domain: "example.org",
+      port: 5222,
+      direct: true,
+      none: undefined,
+    }),
+    '{"time":"2026-11-21T12:00:00.000Z","level":"info","message":"session created","domain":"example.org","port":5222,"direct":true}\n',
+  );
+});
+
+Deno.test("text values are quoted when they could be taken for something else", () => {
+  const value = (text: string) =>
+    line("text", "m", { v: text }).slice("2026-11-21T12:00:00.000Z info m v=".length, -1);
+  assert.equal(value("[::1]:5222"), "[::1]:5222");
+  assert.equal(value("*.example.org"), "*.example.org");
+  assert.equal(value(""), '""');
+  assert.equal(value("two words"), '"two words"');
+  assert.equal(value("a=b"), '"a=b"');
+  assert.equal(value('say "x" \\'), '"say \\"x\\" \\\\"');
+  assert.equal(value("bücher"), '"bücher"');
+});
+
+Deno.test("hostile values can neither forge a line nor hide in one", () => {
+  const hostile =
+    "a\n2026-11-21T12:00:00.000Z error owned\r\x1b[2J\x7f\x85\u2028\u2029\u202e\u200b\ufeff\0";
+  for (const format of ["text", "json"] as const) {
+    for (const written of [line(format, "m", { hostile }), line(format, hostile, {})]) {
+      assert(written.endsWith("\n"));
+      assert.match(written.slice(0, -1), /^[ -~]+$/);
+    }
+  }
+  assert.equal(JSON.parse(line("json", "m", { hostile })).hostile, hostile);
+});
+
+// Invariant: whatever the value, a text record is one printable line and its quoted value reads back.
+Deno.test("text and JSON records stay one line that reads back when values are random", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), (value) => {
+      const text = line("text", "m", { value });
+      // deno-lint-ignore no-control-regex
+      assert.match(text, /^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+\n$/);
+      const written = text.slice(text.indexOf("value=") + "value=".length, -1);
+      assert.equal(written.startsWith('"') ? JSON.parse(written) : written, value);
+      assert.equal(JSON.parse(line("json", "m", { value })).value, value);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+Deno.test("values are cut when they are long", () => {
+  for (const format of ["text", "json"] as const) {
+    assert(line(format, "m", { v: "x".repeat(1e6) }).length < 5_000);
+  }
+});
+
+Deno.test("records below the level are not written", () => {
+  const levels = ["debug", "info", "warn", "error"] as const;
+  for (const [least, level] of levels.entries()) {
+    const { log, lines } = recorded({ level });
+    for (const each of levels) log[each](each);
+    assert.deepEqual(lines.map((line) => line.trim().split(" ").at(-1)), levels.slice(least));
+  }
+});
+
+const client = { address: "192.0.2.7", port: 4711, transport: "bosh" } as const;
+
+const EVENTS: readonly [ManagerEvent, string][] = [
+  [
+    { type: "session-created", session: "s1", domain: "example.org", client },
+    "info session created session=s1 domain=example.org transport=bosh client=192.0.2.7 port=4711",
+  ],
+  [
+    {
+      type: "session-ended",
+      session: "s1",
+      domain: "example.org",
+      client: { address: "", port: 0, transport: "websocket" },
+      condition: undefined,
+      reason: "the client closed it",
+      duration: 12_345.678,
+    },
+    'info session ended session=s1 domain=example.org transport=websocket reason="the client closed it" seconds=12.346',
+  ],
+  [
+    {
+      type: "session-ended",
+      session: "s1",
+      domain: "example.org",
+      client,
+      condition: "item-not-found",
+      reason: "wrong",
+      duration: 0,
+    },
+    "info session ended session=s1 domain=example.org transport=bosh client=192.0.2.7 port=4711 condition=item-not-found reason=wrong seconds=0",
+  ],
+  [
+    {
+      type: "upstream-connected",
+      session: "s1",
+      domain: "example.org",
+      target: "[::1]:5222",
+      tls: "starttls",
+    },
+    "debug upstream connected session=s1 domain=example.org target=[::1]:5222 tls=starttls",
+  ],
+  [
+    {
+      type: "upstream-failed",
+      session: "s1",
+      domain: "example.org",
+      target: "a:1",
+      phase: "tcp",
+      reason: "connection refused",
+      retrying: true,
+    },
+    'warn upstream failed session=s1 domain=example.org target=a:1 phase=tcp reason="connection refused" retrying=true',
+  ],
+];
+
+Deno.test("eventLogger() writes each event as one record of its level", () => {
+  for (const [event, expected] of EVENTS) {
+    const { log, lines } = recorded();
+    eventLogger(log)(event);
+    assert.deepEqual(lines, [`2026-11-21T12:00:00.000Z ${expected}\n`]);
+  }
+});
+
+Deno.test("S-017 eventLogger() writes faults with their stack, whatever was thrown", () => {
+  const { log, lines } = recorded({ format: "json" });
+  eventLogger(log)({ type: "fault", session: "s1", error: new TypeError("no such thing") });
+  eventLogger(log)({ type: "fault", session: undefined, error: "a string" });
+  const [first, second] = lines.map((line) => JSON.parse(line));
+  assert.deepEqual([first.level, first.session], ["error", "s1"]);
+  assert.match(first.error, /^TypeError: no such thing\n\s+at .*log_test\.ts/);
+  assert.deepEqual([second.level, second.session, second.error], ["error", undefined, "a string"]);
+});
+
+Deno.test("writeStandardError() writes all of a record that is larger than a pipe", async () => {
+  const module = JSON.stringify(new URL("../src/log.ts", import.meta.url).href);
+  const code = `(await import(${module})).writeStandardError("é".repeat(300_000) + "\\n")`;
+  const { stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", code],
+    env: { NO_COLOR: "1" },
+  }).output();
+  assert(new TextDecoder().decode(stderr).endsWith(`${"é".repeat(300_000)}\n`));
+});
