@@ -1,0 +1,18 @@
+/**
+ * Why XML was refused. RFC 6120 gives most of them a stream error of that name:
+ *
+ * - `not-well-formed`: XML 1.0 or Namespaces in XML is violated (§4.9.3.13)
+ * - `restricted-xml`: a comment, processing instruction, DTD or custom entity (§11.1, §4.9.3.18)
+ * - `bad-encoding`: not UTF-8 (§11.6, §4.9.3.22 `unsupported-encoding`)
+ * - `limit`: larger, deeper or with more attributes than is allowed (`policy-violation`, §4.9.3.14)
+ */
+export type XmlErrorKind = "not-well-formed" | "restricted-xml" | "bad-encoding" | "limit";
+
+/** What is wrong with the XML, and where. */
+export interface XmlError {
+  readonly kind: XmlErrorKind;
+  /** A short sentence for people, without any of the document's content. */
+  readonly message: string;
+  /** Byte offset in the input: everything fed since construction or `reset`. */
+  readonly offset: number;
+}

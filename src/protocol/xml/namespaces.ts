@@ -1,0 +1,85 @@
+import { NS } from "./names.ts";
+import type { Declaration } from "./payload.ts";
+
+/** What a prefix is bound to, and where that was said. */
+interface Binding {
+  readonly declaration: Declaration;
+  /** Depth of the element that declares it; the root's is 1. */
+  readonly depth: number;
+  /** What it hides while that element is open. */
+  readonly outer: Binding | undefined;
+}
+
+/**
+ * The prefixes in scope (Namespaces in XML §6.1), and which of the root's own the
+ * open payload uses. The default namespace is no prefix and is not kept here.
+ */
+export class Scopes {
+  readonly #bindings = new Map<string, Binding>();
+  /** The bindings of the open elements, innermost last. */
+  readonly #declared: Binding[] = [];
+  readonly #inherited = new Set<Declaration>();
+
+  declare(prefix: string, namespace: string, depth: number): void {
+    const outer = this.#bindings.get(prefix);
+    const binding = { declaration: { prefix, namespace }, depth, outer };
+    this.#bindings.set(prefix, binding);
+    this.#declared.push(binding);
+  }
+
+  /** The namespace that an element at `depth` means by the prefix, or `undefined` when it is unbound. */
+  resolve(prefix: string, depth: number): string | undefined {
+    // "The prefix xml is by definition bound" (Namespaces in XML §3).
+    if (prefix === "xml") return NS.XML;
+    const binding = this.#bindings.get(prefix);
+    if (binding === undefined) return undefined;
+    if (binding.depth === 1 && depth > 1) this.#inherited.add(binding.declaration);
+    return binding.declaration.namespace;
+  }
+
+  /** The element at `depth` ends, and what it declared with it. */
+  leave(depth: number): void {
+    for (let last; (last = this.#declared.at(-1)) !== undefined && last.depth === depth;) {
+      this.#declared.pop();
+      const { prefix } = last.declaration;
+      if (last.outer === undefined) this.#bindings.delete(prefix);
+      else this.#bindings.set(prefix, last.outer);
+    }
+  }
+
+  /** Depth of the innermost element that declares a prefix; 0 without one. */
+  get innermost(): number {
+    return this.#declared.at(-1)?.depth ?? 0;
+  }
+
+  /** The root's declarations that were used since the last call, each once. */
+  takeInherited(): readonly Declaration[] {
+    if (this.#inherited.size === 0) return NONE;
+    const inherited = [...this.#inherited];
+    this.#inherited.clear();
+    return inherited;
+  }
+
+  clear(): void {
+    this.#bindings.clear();
+    this.#declared.length = 0;
+    this.#inherited.clear();
+  }
+}
+
+/**
+ * Why a prefix must not be declared so, or `undefined` when it may (Namespaces in
+ * XML §3: reserved prefixes and names; §2.2: no prefix can be undeclared).
+ * The prefix is `""` for the default namespace.
+ */
+export function declarationFault(prefix: string, namespace: string): string | undefined {
+  if (prefix === "xmlns") return "the prefix xmlns must not be declared";
+  if (namespace === NS.XMLNS) return "the namespace of xmlns must not be declared";
+  if ((prefix === "xml") !== (namespace === NS.XML)) {
+    return "the prefix xml and its namespace must not be bound to any other";
+  }
+  if (prefix !== "" && namespace === "") return "a prefix must not be bound to no namespace";
+  return undefined;
+}
+
+const NONE: readonly Declaration[] = Object.freeze([]);

@@ -1,0 +1,86 @@
+import { NS } from "./names.ts";
+
+/*
+ * From bytes that have been checked to strings, for the few places that need one.
+ */
+
+/** The text of a stretch of well-formed UTF-8; one of the constants below without making a string. */
+export function textOf(bytes: Uint8Array, start: number, end: number): string {
+  const length = end - start;
+  if (length === 0) return "";
+  for (const known of KNOWN[slot(bytes, start, end)]!) {
+    if (known.bytes.length === length && sameBytes(known.bytes, 0, bytes, start, length)) {
+      return known.text;
+    }
+  }
+  return decoder.decode(bytes.subarray(start, end));
+}
+
+/**
+ * The value of an attribute, from the checked bytes between its quotes: line ends
+ * and white space normalised (XML 1.0 §2.11, §3.3.3), references resolved (§4.6).
+ */
+export function valueOf(bytes: Uint8Array, start: number, end: number): string {
+  return textOf(bytes, start, end)
+    .replace(/\r\n|[\t\n\r]/g, " ")
+    .replace(/&(?:#x([0-9a-fA-F]+)|#([0-9]+)|([a-z]+));/g, (_, hex, decimal, name) => {
+      if (name !== undefined) return ENTITIES.get(name)!;
+      return String.fromCodePoint(hex === undefined ? parseInt(decimal, 10) : parseInt(hex, 16));
+    });
+}
+
+/** Is it the name of one of the five entities that need no declaration? */
+export function isPredefined(bytes: Uint8Array, start: number, end: number): boolean {
+  return end - start <= 4 && ENTITIES.has(textOf(bytes, start, end));
+}
+
+/** Are `length` bytes of `a` from `at` the same as those of `b` from `from`? */
+export function sameBytes(
+  a: Uint8Array,
+  at: number,
+  b: Uint8Array,
+  from: number,
+  length: number,
+): boolean {
+  for (let i = 0; i < length; i++) {
+    if (a[at + i] !== b[from + i]) return false;
+  }
+  return true;
+}
+
+/** XML 1.0 §4.6. */
+const ENTITIES = new Map([["lt", "<"], ["gt", ">"], ["amp", "&"], ["apos", "'"], ["quot", '"']]);
+
+// A byte order mark inside a value is a character of it.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** Names and namespaces that every session meets over and over. */
+const COMMON = [
+  ...["message", "presence", "iq", "stream", "features", "error", "body", "open", "close"],
+  ...["auth", "challenge", "response", "success", "failure", "abort", "starttls", "proceed"],
+  ...["authenticate", "continue", "compress", "compressed", "active", "inactive"],
+  ...["r", "a", "enable", "enabled", "resume", "resumed", "failed"],
+  ...["to", "from", "id", "version", "lang", "xml", "xmpp", "rid", "sid", "key", "newkey", "ack"],
+  ...["type", "condition", "wait", "hold", "ver", "content", "route", "restart", "pause", "1.0"],
+  ...ENTITIES.keys(),
+  ...["urn:xmpp:sm:3", "urn:xmpp:csi:0", ...Object.values(NS)],
+];
+
+const SLOTS = 128;
+
+const KNOWN: readonly (readonly { readonly bytes: Uint8Array; readonly text: string }[])[] =
+  knownTexts();
+
+function knownTexts() {
+  const slots = Array.from({ length: SLOTS }, () => [] as { bytes: Uint8Array; text: string }[]);
+  for (const text of COMMON) {
+    const bytes = new TextEncoder().encode(text);
+    slots[slot(bytes, 0, bytes.length)]!.push({ bytes, text });
+  }
+  return slots;
+}
+
+function slot(bytes: Uint8Array, start: number, end: number): number {
+  const length = end - start;
+  return (length * 5 + bytes[end - 1]! + bytes[start + (length >> 1)]! * 3) & (SLOTS - 1);
+}
