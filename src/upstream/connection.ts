@@ -1,0 +1,276 @@
+import { Alarm, type Clock } from "../clock.ts";
+import { joined } from "../protocol/stream/bytes.ts";
+import type { C2sAction, C2sStream, StreamEnd, StreamHeader } from "../protocol/stream/c2s.ts";
+import type { Payload } from "../protocol/xml/payload.ts";
+import type { Pipe, TlsOptions } from "./dial.ts";
+import { NetworkError, within } from "./failure.ts";
+
+/** What a connection tells its owner; nothing after `ended`. */
+export interface ConnectionEvents {
+  opened(header: StreamHeader): void;
+  deliver(payloads: readonly Payload[]): void;
+  /** `phase` is where it was when it ended. */
+  ended(end: StreamEnd, phase: "tls" | "stream"): void;
+  /** Something threw that must not; `ended` follows if it has not been. */
+  fault(error: unknown): void;
+}
+
+export interface ConnectionOptions {
+  readonly pipe: Pipe;
+  readonly stream: C2sStream;
+  readonly tls: TlsOptions;
+  /** TLS before anything else. */
+  readonly direct: boolean;
+  /** Milliseconds for a TLS handshake. */
+  readonly timeout: number;
+  readonly clock: Clock;
+}
+
+/** Bytes of the buffer that waits in an idle connection; it is there for as long as the connection is. */
+const IDLE_BUFFER = 1024;
+/** Bytes of the buffer that takes over while reads fill the idle one. */
+const BUSY_BUFFER = 16_384;
+/** Milliseconds that the last bytes may take to leave. */
+const FLUSH_TIMEOUT = 2_000;
+
+/**
+ * The shell of one {@link C2sStream}: one pipe, one reader, one writer, one alarm.
+ * Whatever is called from within its events is safe: it takes effect in its turn.
+ */
+export class Connection {
+  readonly #pipe: Pipe;
+  readonly #stream: C2sStream;
+  readonly #options: ConnectionOptions;
+  readonly #clock: Clock;
+  readonly #events: ConnectionEvents;
+  readonly #alarm: Alarm;
+  #phase: "tls" | "stream" = "stream";
+  #tlsWanted = false;
+  #acting = false;
+  /** Nothing is read any more. */
+  #over = false;
+  #ended = false;
+  #flowing = true;
+  #resume: (() => void) | undefined;
+  #outgoing: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #writer: Promise<void> | undefined;
+  #writable = true;
+
+  constructor(options: ConnectionOptions, events: ConnectionEvents) {
+    this.#pipe = options.pipe;
+    this.#stream = options.stream;
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#events = events;
+    this.#alarm = new Alarm(this.#clock, () => {
+      this.#stream.handleTimeout(this.#clock.now());
+      this.#act();
+    });
+  }
+
+  /** Does everything that is to be done until the connection is over. Never rejects. */
+  async run(): Promise<void> {
+    try {
+      if (this.#options.direct && !await this.#handshake()) return;
+      this.#stream.connected(this.#clock.now());
+      this.#act();
+      await this.#read();
+    } catch (error) {
+      this.#fault(error);
+    }
+  }
+
+  send(content: Uint8Array): void {
+    this.#stream.send(content);
+    this.#act();
+  }
+
+  restart(): void {
+    this.#stream.restart();
+    this.#act();
+  }
+
+  /** A read that is under way is still delivered. */
+  flow(open: boolean): void {
+    this.#flowing = open;
+    if (open) this.#resume?.();
+  }
+
+  close(): void {
+    this.#stream.close(this.#clock.now());
+    this.#act();
+  }
+
+  /** Drops everything where it stands; nothing is told any more, not even `ended`. */
+  abort(): void {
+    this.#ended = true;
+    this.#stop();
+    this.#pipe.close();
+  }
+
+  /** Bytes not yet handed to the network. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  async #read(): Promise<void> {
+    const idle = new Uint8Array(IDLE_BUFFER);
+    let buffer = idle;
+    while (!this.#over) {
+      if (!this.#flowing) {
+        await new Promise<void>((resolve) => this.#resume = resolve);
+        continue;
+      }
+      let length: number | null;
+      try {
+        length = await this.#pipe.read(buffer);
+      } catch (error) {
+        return this.#lost(error);
+      }
+      if (this.#over) return;
+      if (length === null) return this.#lost();
+      const full = length === buffer.length;
+      this.#stream.receive(this.#clock.now(), full ? buffer : buffer.subarray(0, length));
+      this.#act();
+      if (this.#tlsWanted && await this.#handshake()) {
+        this.#stream.secured(this.#clock.now());
+        this.#act();
+      }
+      if (full && buffer === idle) buffer = spareBuffers.pop() ?? new Uint8Array(BUSY_BUFFER);
+      else if (!full && buffer !== idle) {
+        if (spareBuffers.length < MAX_SPARE_BUFFERS) spareBuffers.push(buffer);
+        buffer = idle;
+      }
+    }
+  }
+
+  /** Whether TLS is up. */
+  async #handshake(): Promise<boolean> {
+    this.#tlsWanted = false;
+    this.#phase = "tls";
+    await this.#writer;
+    const { pipe, tls, timeout, clock } = this.#options;
+    try {
+      await within({ clock, timeout }, "no TLS handshake", (signal) => {
+        signal.addEventListener("abort", () => pipe.close());
+        return pipe.startTls(tls);
+      });
+    } catch (error) {
+      this.#lost(error);
+      return false;
+    }
+    if (this.#over) return false;
+    this.#phase = "stream";
+    return true;
+  }
+
+  #lost(error?: unknown): void {
+    if (this.#over) return;
+    if (error !== undefined && !(error instanceof NetworkError)) throw error;
+    this.#stream.disconnected(error?.message);
+    this.#act();
+  }
+
+  /** Does what the stream asks until it asks no more. */
+  #act(): void {
+    // An event may have called back: the loop below it takes up what that asks for.
+    if (this.#acting) return;
+    this.#acting = true;
+    try {
+      for (let action; !this.#ended && (action = this.#stream.poll());) this.#perform(action);
+      if (!this.#over) this.#alarm.set(this.#stream.deadline);
+    } catch (error) {
+      this.#fault(error);
+    } finally {
+      this.#acting = false;
+    }
+  }
+
+  #perform(action: C2sAction): void {
+    switch (action.type) {
+      case "write":
+        return this.#write(action.bytes);
+      case "start-tls":
+        this.#tlsWanted = true;
+        return;
+      case "opened":
+        return this.#events.opened(action.header);
+      case "deliver":
+        return this.#events.deliver(action.payloads);
+      case "disconnect":
+        this.#stop();
+        void this.#hangUp();
+        return;
+      case "ended":
+        this.#ended = true;
+        return this.#events.ended(action.end, this.#phase);
+      default:
+        action satisfies never;
+    }
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (!this.#writable) return;
+    this.#outgoing.push(bytes);
+    this.#queuedBytes += bytes.length;
+    this.#writer ??= this.#drain();
+  }
+
+  /** One write is under way at a time; what queues meanwhile goes into the next. */
+  async #drain(): Promise<void> {
+    try {
+      while (this.#outgoing.length > 0) {
+        const batch = joined(this.#outgoing);
+        this.#outgoing = [];
+        await this.#pipe.write(batch);
+        this.#queuedBytes -= batch.length;
+      }
+    } catch (error) {
+      // The reader finds the loss as well, after what the server sent before it went:
+      // perhaps the stream error that says why.
+      this.#writable = false;
+      this.#outgoing = [];
+      this.#queuedBytes = 0;
+      if (!(error instanceof NetworkError)) this.#fault(error);
+    } finally {
+      this.#writer = undefined;
+    }
+  }
+
+  #stop(): void {
+    this.#over = true;
+    this.#alarm.stop();
+    this.#resume?.();
+  }
+
+  /** Closes the pipe behind the last bytes. */
+  async #hangUp(): Promise<void> {
+    const cancel = this.#clock.after(FLUSH_TIMEOUT, () => this.#pipe.close());
+    await this.#writer;
+    cancel();
+    this.#pipe.close();
+  }
+
+  #fault(error: unknown): void {
+    this.#stop();
+    this.#pipe.close();
+    this.#events.fault(error);
+    if (this.#ended) return;
+    this.#ended = true;
+    try {
+      this.#events.ended(INTERNAL_ERROR, this.#phase);
+    } catch (another) {
+      this.#events.fault(another);
+    }
+  }
+}
+
+const INTERNAL_ERROR: StreamEnd = {
+  type: "connection-failed",
+  reason: "an internal error ended the connection",
+};
+
+/** Big buffers that no connection is using: a burst needs one for a moment only. */
+const spareBuffers: Uint8Array<ArrayBuffer>[] = [];
+const MAX_SPARE_BUFFERS = 16;

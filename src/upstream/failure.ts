@@ -1,0 +1,43 @@
+import type { Clock } from "../clock.ts";
+
+/** What the network or a name server did to us, in words that fit after a colon. */
+export class NetworkError extends Error {
+  override readonly name = "NetworkError";
+}
+
+/** What bounds a piece of work. */
+export interface Bounds {
+  readonly clock: Clock;
+  /** Milliseconds that it may take. */
+  readonly timeout: number;
+  /** Gives it up early. */
+  readonly cancelled?: AbortSignal;
+}
+
+/**
+ * Does a piece of work under a deadline. When the time is over the work's signal
+ * fires and the promise rejects with {@link NetworkError}, "`missing` within 10 s".
+ */
+export async function within<T>(
+  { clock, timeout, cancelled }: Bounds,
+  missing: string,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const giveUp = () => controller.abort();
+  const stopClock = clock.after(timeout, giveUp);
+  cancelled?.addEventListener("abort", giveUp);
+  if (cancelled?.aborted) giveUp();
+  try {
+    return await work(signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new NetworkError(
+      cancelled?.aborted ? "given up" : `${missing} within ${timeout / 1000} s`,
+    );
+  } finally {
+    stopClock();
+    cancelled?.removeEventListener("abort", giveUp);
+  }
+}

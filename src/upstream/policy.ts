@@ -1,0 +1,165 @@
+/**
+ * Which addresses a name that a stranger chose may lead to. A domain's owner
+ * writes its DNS records, so without this check anybody could have us connect to
+ * what only we can reach: our own host, its network, the metadata service of a
+ * cloud (XEP-0124 §7.1 leaves it to the connection manager whom it serves).
+ *
+ * An IPv6 address that carries an IPv4 address leads to where that one leads.
+ */
+
+export type AddressKind =
+  | "public"
+  | "loopback"
+  | "private"
+  | "link-local"
+  | "multicast"
+  | "unspecified"
+  | "broadcast"
+  | "shared"
+  | "documentation"
+  | "reserved"
+  /** Not an IP address at all. */
+  | "invalid";
+
+/** What kind of address this is; `address` is IPv4 or IPv6 as text, without brackets. */
+export function addressKind(address: string): AddressKind {
+  if (!address.includes(":")) {
+    const ipv4 = parseIpv4(address);
+    return ipv4 === undefined ? "invalid" : kindOf(ipv4, 4);
+  }
+  const ipv6 = parseIpv6(address);
+  return ipv6 === undefined ? "invalid" : kindOf(ipv6, 6);
+}
+
+/** The strict policy: only addresses that anybody on the Internet can reach as well as we. */
+export function isPublic(address: string): boolean {
+  return addressKind(address) === "public";
+}
+
+type Block = readonly [prefix: string, length: number, kind: AddressKind | "ipv4", at?: number];
+
+/** Most specific first. IANA IPv4 Special-Purpose Address Registry (RFC 6890). */
+const IPV4: readonly Block[] = [
+  ["0.0.0.0", 8, "unspecified"],
+  ["10.0.0.0", 8, "private"],
+  ["100.64.0.0", 10, "shared"],
+  ["127.0.0.0", 8, "loopback"],
+  ["169.254.0.0", 16, "link-local"],
+  ["172.16.0.0", 12, "private"],
+  ["192.0.0.0", 24, "reserved"],
+  ["192.0.2.0", 24, "documentation"],
+  ["192.88.99.0", 24, "reserved"],
+  ["192.168.0.0", 16, "private"],
+  ["198.18.0.0", 15, "reserved"],
+  ["198.51.100.0", 24, "documentation"],
+  ["203.0.113.0", 24, "documentation"],
+  ["224.0.0.0", 4, "multicast"],
+  ["255.255.255.255", 32, "broadcast"],
+  ["240.0.0.0", 4, "reserved"],
+  ["0.0.0.0", 0, "public"],
+];
+
+/**
+ * Most specific first. IANA IPv6 Special-Purpose Address Registry; `ipv4` blocks
+ * carry an IPv4 address from byte `at`. Outside of 2000::/3 nothing is assigned.
+ */
+const IPV6: readonly Block[] = [
+  ["::", 128, "unspecified"],
+  ["::1", 128, "loopback"],
+  ["::ffff:0:0", 96, "ipv4", 12], // mapped (RFC 4291 §2.5.5.2)
+  ["::ffff:0:0:0", 96, "ipv4", 12], // translated (RFC 2765)
+  ["::", 96, "ipv4", 12], // compatible (RFC 4291 §2.5.5.1)
+  ["64:ff9b::", 96, "ipv4", 12], // NAT64 (RFC 6052)
+  ["64:ff9b:1::", 48, "private"], // NAT64 for local use (RFC 8215)
+  ["2002::", 16, "ipv4", 2], // 6to4 (RFC 3056)
+  ["2001:db8::", 32, "documentation"],
+  ["2001::", 23, "reserved"], // Teredo, benchmarking, ORCHID …
+  ["3fff::", 20, "documentation"],
+  ["fc00::", 7, "private"],
+  ["fe80::", 10, "link-local"],
+  ["fec0::", 10, "private"], // site-local, of old
+  ["ff00::", 8, "multicast"],
+  ["2000::", 3, "public"],
+  ["::", 0, "reserved"],
+];
+
+type ParsedBlock = {
+  readonly prefix: Uint8Array;
+  readonly length: number;
+  readonly kind: AddressKind | "ipv4";
+  readonly at: number;
+};
+
+const BLOCKS: Readonly<Record<4 | 6, readonly ParsedBlock[]>> = {
+  4: IPV4.map((block) => parseBlock(block, parseIpv4)),
+  6: IPV6.map((block) => parseBlock(block, parseIpv6)),
+};
+
+function parseBlock(
+  [prefix, length, kind, at = 0]: Block,
+  parse: (text: string) => Uint8Array | undefined,
+): ParsedBlock {
+  return { prefix: parse(prefix) ?? new Uint8Array(), length, kind, at };
+}
+
+function kindOf(address: Uint8Array, family: 4 | 6): AddressKind {
+  for (const { prefix, length, kind, at } of BLOCKS[family]) {
+    if (!startsWith(address, prefix, length)) continue;
+    return kind === "ipv4" ? kindOf(address.subarray(at, at + 4), 4) : kind;
+  }
+  return "reserved";
+}
+
+function startsWith(address: Uint8Array, prefix: Uint8Array, length: number): boolean {
+  const whole = length >> 3;
+  for (let i = 0; i < whole; i++) if (address[i] !== prefix[i]) return false;
+  const rest = length & 7;
+  return rest === 0 || (((address[whole] ?? 0) ^ (prefix[whole] ?? 0)) >> (8 - rest)) === 0;
+}
+
+function parseIpv4(text: string): Uint8Array | undefined {
+  const parts = text.split(".");
+  if (parts.length !== 4) return undefined;
+  const bytes = new Uint8Array(4);
+  for (const [i, part] of parts.entries()) {
+    // No leading zero: some read such a number as octal.
+    if (!/^(?:0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return undefined;
+    bytes[i] = Number(part);
+  }
+  return bytes;
+}
+
+function parseIpv6(text: string): Uint8Array | undefined {
+  // A zone says which interface; the address is what it is without it.
+  const halves = text.replace(/%.*$/, "").split("::");
+  // An IPv4 address can stand at the very end only.
+  if (halves.length > 2 || (halves.length === 2 && halves[0]?.includes("."))) return undefined;
+  const head = parseGroups(halves[0] ?? "");
+  const tail = halves.length === 2 ? parseGroups(halves[1] ?? "") : [];
+  if (head === undefined || tail === undefined) return undefined;
+  const missing = 16 - head.length - tail.length;
+  if (halves.length === 2 ? missing < 2 : missing !== 0) return undefined;
+  const bytes = new Uint8Array(16);
+  bytes.set(head);
+  bytes.set(tail, 16 - tail.length);
+  return bytes;
+}
+
+/** The bytes of groups such as `2001:db8` or `ffff:192.0.2.1`. */
+function parseGroups(text: string): number[] | undefined {
+  if (text === "") return [];
+  const groups = text.split(":");
+  const bytes: number[] = [];
+  for (const [i, group] of groups.entries()) {
+    if (group.includes(".") && i === groups.length - 1) {
+      const ipv4 = parseIpv4(group);
+      if (ipv4 === undefined) return undefined;
+      bytes.push(...ipv4);
+    } else {
+      if (!/^[0-9a-f]{1,4}$/i.test(group)) return undefined;
+      const value = parseInt(group, 16);
+      bytes.push(value >> 8, value & 0xff);
+    }
+  }
+  return bytes.length <= 16 ? bytes : undefined;
+}

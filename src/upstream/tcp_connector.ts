@@ -1,0 +1,370 @@
+import type { Clock } from "../clock.ts";
+import type { ConnectTarget, UpstreamConfig } from "../config/config.ts";
+import type { EventSink, UpstreamPhase } from "../events.ts";
+import { C2sStream, type StreamEnd } from "../protocol/stream/c2s.ts";
+import { readStreamError } from "../protocol/stream/received_error.ts";
+import { Connection } from "./connection.ts";
+import type { Connector, Upstream, UpstreamEvents, UpstreamRequest } from "./connector.ts";
+import { dial, hostAndPort, type Pipe } from "./dial.ts";
+import { type Bounds, NetworkError, within } from "./failure.ts";
+import { addressKind, isPublic } from "./policy.ts";
+import { addresses, asciiDomain, type Service, services } from "./resolve.ts";
+
+export interface TcpConnectorOptions {
+  /** How a domain is reached; `undefined`: not at all. */
+  settings(domain: string): UpstreamConfig | undefined;
+  readonly limits: { readonly serverStanza: number; readonly depth: number };
+  readonly clock: Clock;
+  readonly emit: EventSink;
+  /** At least 0, less than 1. */
+  readonly random: () => number;
+  /** Whether an address that DNS gave may be dialled. Default: only public ones. */
+  readonly mayDial?: (address: string) => boolean;
+}
+
+/** The connector that speaks XMPP over TCP (RFC 6120) and over TLS (XEP-0368). */
+export function tcpConnector(options: TcpConnectorOptions): Connector {
+  return {
+    open(request, events) {
+      const upstream = new TcpUpstream(options, request, events);
+      // The caller has the upstream before it hears of it.
+      queueMicrotask(() => void upstream.run());
+      return upstream;
+    },
+  };
+}
+
+/** One place to try. */
+interface Candidate {
+  readonly hostname: string;
+  readonly port: number;
+  readonly direct: boolean;
+  /** As the events name it. */
+  readonly target: string;
+}
+
+/** Why one place was of no use. */
+interface Failure {
+  readonly phase: UpstreamPhase;
+  readonly target: string;
+  /** Fits after a colon. */
+  readonly reason: string;
+  /** What the server said itself. */
+  readonly end?: StreamEnd;
+}
+
+class TcpUpstream implements Upstream {
+  readonly #options: TcpConnectorOptions;
+  readonly #request: UpstreamRequest;
+  readonly #events: UpstreamEvents;
+  readonly #cancel = new AbortController();
+  #connection: Connection | undefined;
+  /** What the client did before the stream was up, for whichever target it will be; then `undefined`. */
+  #early: (Uint8Array | "restart")[] | undefined = [];
+  #earlyBytes = 0;
+  #flowing = true;
+  /** `ended` has been told, or is about to be. */
+  #over = false;
+
+  constructor(options: TcpConnectorOptions, request: UpstreamRequest, events: UpstreamEvents) {
+    this.#options = options;
+    this.#request = request;
+    this.#events = events;
+  }
+
+  async run(): Promise<void> {
+    try {
+      await this.#reach();
+    } catch (error) {
+      this.#fault(error);
+      this.#finish({
+        type: "connection-failed",
+        reason: `No stream to ${this.#domain}: an internal error came in between`,
+      });
+    }
+  }
+
+  send(content: Uint8Array): void {
+    if (this.#over) return;
+    if (this.#early !== undefined) {
+      this.#early.push(content);
+      this.#earlyBytes += content.length;
+    }
+    this.#connection?.send(content);
+  }
+
+  restart(): void {
+    if (this.#over) return;
+    this.#early?.push("restart");
+    this.#connection?.restart();
+  }
+
+  flow(open: boolean): void {
+    this.#flowing = open;
+    // Before the stream is up there is nothing that could be held back.
+    if (this.#early === undefined) this.#connection?.flow(open);
+  }
+
+  close(): void {
+    if (this.#over) return;
+    this.#connection?.close();
+    if (this.#early !== undefined) this.#giveUp();
+  }
+
+  abort(): void {
+    if (this.#over) return;
+    this.#connection?.abort();
+    this.#giveUp();
+  }
+
+  get queuedBytes(): number {
+    if (this.#over) return 0;
+    return this.#early === undefined ? this.#connection?.queuedBytes ?? 0 : this.#earlyBytes;
+  }
+
+  get #domain(): string {
+    return this.#request.opening.to;
+  }
+
+  /** Tries one place after the other until a stream is up. */
+  async #reach(): Promise<void> {
+    const settings = this.#options.settings(this.#domain);
+    if (settings === undefined) {
+      return this.#finish({
+        type: "connection-failed",
+        reason: `No stream to ${this.#domain}: the domain is not served here`,
+      });
+    }
+    let failure: Failure | undefined;
+    for await (const candidate of this.#candidates(settings)) {
+      if (failure !== undefined) this.#report(failure, true);
+      failure = "reason" in candidate ? candidate : await this.#attempt(candidate, settings);
+      if (failure === undefined || this.#over) return;
+    }
+    if (failure === undefined || this.#over) return;
+    this.#report(failure, false);
+    this.#finish(failure.end ?? { type: "connection-failed", reason: this.#sentence(failure) });
+  }
+
+  /** Every place there is, in order; a failure stands for one that is not worth trying. */
+  async *#candidates(settings: UpstreamConfig): AsyncGenerator<Candidate | Failure> {
+    const { connect, nameserver, connectTimeout } = settings;
+    const bounds: Bounds = {
+      clock: this.#options.clock,
+      timeout: connectTimeout,
+      cancelled: this.#cancel.signal,
+    };
+    // What the operator wrote is dialled whatever kind of address it is.
+    if (connect !== undefined) {
+      if (nameserver === undefined) yield asCandidate(connect);
+      else yield* this.#hosts(connect, settings, bounds, () => true);
+      return;
+    }
+    const domain = asciiDomain(this.#domain);
+    if (domain === undefined) {
+      yield {
+        phase: "lookup",
+        target: this.#domain,
+        reason: "that is not a name that DNS can have",
+      };
+      return;
+    }
+    let found: Service[];
+    try {
+      found = await within(bounds, NO_ANSWER, (signal) =>
+        services(domain, {
+          nameserver,
+          directTls: settings.tls !== "never",
+          random: this.#options.random,
+          signal,
+        }));
+    } catch (error) {
+      yield { phase: "lookup", target: domain, reason: words(error) };
+      return;
+    }
+    if (found.length === 0) {
+      yield {
+        phase: "lookup",
+        target: domain,
+        reason: "its DNS records say that it has no XMPP service for clients",
+      };
+    }
+    for (const service of found) {
+      yield* this.#hosts(service, settings, bounds, this.#options.mayDial ?? isPublic);
+    }
+  }
+
+  /** The addresses of a host. What is checked here is what is dialled: there is no second lookup. */
+  async *#hosts(
+    service: Service,
+    { nameserver }: UpstreamConfig,
+    bounds: Bounds,
+    mayDial: (address: string) => boolean,
+  ): AsyncGenerator<Candidate | Failure> {
+    const { hostname, port, direct } = service;
+    const target = hostAndPort(hostname, port);
+    let found: string[];
+    try {
+      found = await within(
+        bounds,
+        NO_ANSWER,
+        (signal) => addresses(hostname, { nameserver, signal }),
+      );
+    } catch (error) {
+      yield { phase: "lookup", target, reason: words(error) };
+      return;
+    }
+    if (found.length === 0) {
+      yield { phase: "lookup", target, reason: `DNS has no address for ${hostname}` };
+    }
+    for (const address of found) {
+      yield mayDial(address) ? { hostname: address, port, direct, target } : {
+        phase: "lookup",
+        target,
+        reason: `the address of ${hostname} is not public (${addressKind(address)}); ` +
+          `if that is where the server is, write: [domains."${this.#domain}"] ` +
+          `connect = "${direct ? "xmpps" : "xmpp"}://${target}"`,
+      };
+    }
+  }
+
+  /** `undefined` when the stream is up, or nobody wants it any more. */
+  async #attempt(candidate: Candidate, settings: UpstreamConfig): Promise<Failure | undefined> {
+    const { clock, limits } = this.#options;
+    const { target, direct } = candidate;
+    const timeout = settings.connectTimeout;
+    let pipe: Pipe;
+    try {
+      pipe = await within(
+        { clock, timeout, cancelled: this.#cancel.signal },
+        `no answer from ${target}`,
+        (signal) => dial(candidate, signal),
+      );
+    } catch (error) {
+      return { phase: "tcp", target, reason: words(error) };
+    }
+    if (this.#over) {
+      pipe.close();
+      return undefined;
+    }
+    const stream = new C2sStream({
+      opening: this.#request.opening,
+      tls: settings.tls,
+      direct,
+      limits: { payloadBytes: limits.serverStanza, depth: limits.depth },
+      timeout,
+    });
+    for (const item of this.#early ?? []) {
+      if (item === "restart") stream.restart();
+      else stream.send(item);
+    }
+    const tls = { hostname: asciiDomain(this.#domain) ?? this.#domain, ca: settings.ca };
+    return await new Promise((resolve) => {
+      const connection = new Connection({ pipe, stream, tls, direct, timeout, clock }, {
+        opened: (header) => {
+          if (this.#over) return;
+          if (this.#early !== undefined) {
+            this.#early = undefined;
+            connection.flow(this.#flowing);
+            this.#reached(target, direct ? "direct" : stream.encrypted ? "starttls" : "none");
+            resolve(undefined);
+          }
+          this.#events.opened(header);
+        },
+        deliver: (payloads) => {
+          if (!this.#over) this.#events.deliver(payloads);
+        },
+        ended: (end, phase) => {
+          if (this.#early === undefined) this.#finish(this.#lost(end));
+          else resolve(this.#over ? undefined : failed(end, phase, target));
+        },
+        fault: (error) => this.#fault(error),
+      });
+      this.#connection = connection;
+      void connection.run();
+    });
+  }
+
+  /** Ends it before it was up, or without ceremony: the session hears `closed`, but not before its call returns. */
+  #giveUp(): void {
+    this.#over = true;
+    this.#early = undefined;
+    this.#cancel.abort();
+    queueMicrotask(() => this.#tellEnd({ type: "closed" }));
+  }
+
+  #finish(end: StreamEnd): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#tellEnd(end);
+  }
+
+  #tellEnd(end: StreamEnd): void {
+    try {
+      this.#events.ended(end);
+    } catch (error) {
+      this.#fault(error);
+    }
+  }
+
+  #lost(end: StreamEnd): StreamEnd {
+    return end.type === "connection-failed"
+      ? { type: end.type, reason: `The stream to ${this.#domain} was lost: ${end.reason}` }
+      : end;
+  }
+
+  #reached(target: string, tls: "none" | "starttls" | "direct"): void {
+    const { session } = this.#request;
+    this.#options.emit({ type: "upstream-connected", session, domain: this.#domain, target, tls });
+  }
+
+  #report({ phase, target, reason }: Failure, retrying: boolean): void {
+    this.#options.emit({
+      type: "upstream-failed",
+      session: this.#request.session,
+      domain: this.#domain,
+      target,
+      phase,
+      reason,
+      retrying,
+    });
+  }
+
+  #sentence({ phase, target, reason }: Failure): string {
+    return `No stream to ${this.#domain}: ${STEP[phase]} ${target} failed: ${reason}`;
+  }
+
+  #fault(error: unknown): void {
+    this.#options.emit({ type: "fault", session: this.#request.session, error });
+  }
+}
+
+const NO_ANSWER = "no answer from the name server";
+
+const STEP: Readonly<Record<UpstreamPhase, string>> = {
+  lookup: "name lookup of",
+  tcp: "the connection to",
+  tls: "TLS with",
+  stream: "the stream with",
+};
+
+function asCandidate({ hostname, port, direct }: ConnectTarget): Candidate {
+  return { hostname, port, direct, target: hostAndPort(hostname, port) };
+}
+
+function failed(end: StreamEnd, phase: "tls" | "stream", target: string): Failure {
+  switch (end.type) {
+    case "connection-failed":
+      return { phase, target, reason: end.reason };
+    case "stream-error":
+      return { phase, target, reason: readStreamError(end.error).reason, end };
+    case "closed":
+      return { phase, target, reason: "the server closed the stream" };
+  }
+}
+
+/** What the network did to us; anything else is our fault and goes on as it is. */
+function words(error: unknown): string {
+  if (error instanceof NetworkError) return error.message;
+  throw error;
+}

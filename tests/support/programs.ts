@@ -1,0 +1,26 @@
+import { statSync } from "node:fs";
+
+/**
+ * Options of a test that needs a program: `Deno.test({ name, ...haveProgram("dnsmasq"), fn })`.
+ * Without the program the test is reported as ignored; where `CI` is `true` it runs and fails.
+ */
+export function haveProgram(name: string): { readonly ignore: boolean } {
+  return { ignore: find(name) === undefined && Deno.env.get("CI") !== "true" };
+}
+
+/** Where the program is. Throws when it is not installed. */
+export function programPath(name: string): string {
+  const path = find(name);
+  if (path === undefined) throw new Error(`Cannot run ${name}: it is not installed`);
+  return path;
+}
+
+function find(name: string): string | undefined {
+  // What a system's administrator runs is often not in the path of other users.
+  const directories = [...(Deno.env.get("PATH") ?? "").split(":"), "/usr/sbin", "/sbin"];
+  return directories.map((directory) => `${directory}/${name}`).find(isFile);
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
