@@ -1,0 +1,117 @@
+import type { Config } from "../config/config.ts";
+import { eventLogger, Log, writeStandardError } from "../log.ts";
+import { ConnectionManager } from "../manager.ts";
+import { listenDeno, type Listener } from "../server/front_deno.ts";
+import type { Route } from "../server/http.ts";
+import { version } from "../version.ts";
+import type { Output } from "./check.ts";
+
+/** A connection manager at work on its listeners. */
+export interface Service {
+  /** Addresses that accept, as `http://host:port` or `http+unix:path`. */
+  readonly urls: readonly string[];
+  /** Ends every session and stops listening; settles when all is answered. */
+  stop(): Promise<void>;
+}
+
+/** Some listener cannot listen. The message names it and says what to do; exit status 1. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+}
+
+/** Starts what the configuration says. Throws {@link ListenError}. */
+export async function startService(
+  config: Config,
+  options: { readonly log: Log; readonly pages?: readonly Route[] },
+): Promise<Service> {
+  const manager = new ConnectionManager({
+    config,
+    onEvent: eventLogger(options.log),
+    pages: options.pages ?? [],
+  });
+  const listeners: Listener[] = [];
+  for (const listen of config.listen) {
+    const handler = manager.handler(listen.serve);
+    try {
+      listeners.push(await listenDeno(listen, handler, (error) => manager.fault(error)));
+    } catch (error) {
+      await Promise.all(listeners.map((listener) => listener.close()));
+      throw new ListenError(whyNot(listen.at, error), { cause: error });
+    }
+  }
+  return {
+    urls: listeners.map((listener) => listener.url),
+    async stop() {
+      // Held requests are answered first: a front that closes waits for them.
+      await manager.shutdown();
+      await Promise.all(listeners.map((listener) => listener.close()));
+    },
+  };
+}
+
+/**
+ * `causeway serve`: serves until SIGTERM or SIGINT, and then until every session has been told.
+ *
+ * @returns the exit status
+ */
+export async function serveCommand(config: Config, output: Output): Promise<number> {
+  const log = new Log({ ...config.log, write: writeStandardError, now: Date.now });
+  return await runService(() => startService(config, { log }), { log, output });
+}
+
+/** Starts a service, says where it listens, and stops it when the process is told to end. */
+export async function runService(
+  start: () => Promise<Service>,
+  { log, output }: { readonly log: Log; readonly output: Output },
+): Promise<number> {
+  // A promise that nobody waited for is a mistake of ours: it is told, and ends no session.
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    eventLogger(log)({ type: "fault", session: undefined, error: event.reason });
+  });
+  const told = endOfService();
+  let service;
+  try {
+    service = await start();
+  } catch (error) {
+    if (!(error instanceof ListenError)) throw error;
+    output.stderr(`causeway: ${error.message}`);
+    return 1;
+  }
+  for (const url of service.urls) output.stdout(`causeway ${version} listening on ${url}`);
+  const signal = await told;
+  log.info("shutting down", { signal });
+  await service.stop();
+  log.info("shut down");
+  return 0;
+}
+
+/** Settles with the first signal that ends a service; the second one ends the process at once. */
+function endOfService(): Promise<Deno.Signal> {
+  return new Promise((resolve) => {
+    const signals: Deno.Signal[] = ["SIGTERM", "SIGINT"];
+    let told = false;
+    for (const signal of signals) {
+      Deno.addSignalListener(signal, () => {
+        if (told) Deno.exit(1);
+        told = true;
+        resolve(signal);
+      });
+    }
+  });
+}
+
+function whyNot(at: Config["listen"][number]["at"], error: unknown): string {
+  const where = "unix" in at ? `unix:${at.unix}` : `${at.address} port ${at.port}`;
+  const cannot = `cannot listen on ${where}: `;
+  if (error instanceof Deno.errors.AddrInUse) {
+    return `${cannot}another program does; end it, or choose another place with --listen`;
+  }
+  if (error instanceof Deno.errors.AddrNotAvailable) {
+    return `${cannot}this machine does not have that address; choose another with --listen`;
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return `${cannot}this user may not; ports below 1024 want CAP_NET_BIND_SERVICE`;
+  }
+  return `${cannot}${error instanceof Error ? error.message : String(error)}`;
+}

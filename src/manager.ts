@@ -1,0 +1,100 @@
+import { type Clock, systemClock } from "./clock.ts";
+import type { Config, Service } from "./config/config.ts";
+import { domainKey, findDomain } from "./config/domains.ts";
+import type { ManagerEvent } from "./events.ts";
+import { boshEndpoint } from "./server/bosh_endpoint.ts";
+import type { Handler } from "./server/exchange.ts";
+import { denoFetch } from "./server/front_deno.ts";
+import { type Route, router } from "./server/http.ts";
+import { Registry } from "./server/registry.ts";
+import type { SessionShell } from "./server/session_shell.ts";
+import { wantsWebSocket, websocketEndpoint } from "./server/websocket_endpoint.ts";
+import type { Connector } from "./upstream/connector.ts";
+import { tcpConnector } from "./upstream/tcp_connector.ts";
+
+export interface ManagerOptions {
+  readonly config: Config;
+  /** What opens upstream streams; by default XMPP over TCP, as configured. */
+  readonly connector?: Connector;
+  /** Hears of everything that happens; must not throw. */
+  readonly onEvent?: (event: ManagerEvent) => void;
+  readonly clock?: Clock;
+  /** Served beside the endpoints, on every listener. */
+  readonly pages?: readonly Route[];
+}
+
+/**
+ * A connection manager: the parts, put together. Mount `fetch` wherever `Deno.serve` handlers go,
+ * or take a `handler` for a listener that serves only some of it.
+ */
+export class ConnectionManager implements AsyncDisposable {
+  /** A `Deno.serve` handler that serves everything. */
+  readonly fetch: (request: Request, info: Deno.ServeHandlerInfo) => Promise<Response>;
+  readonly #registry: Registry;
+  readonly #routes: Readonly<Record<Service, Route>>;
+  readonly #pages: readonly Route[];
+  readonly #emit: (event: ManagerEvent) => void;
+
+  constructor(options: ManagerOptions) {
+    const { config, clock = systemClock, onEvent = () => {} } = options;
+    this.#emit = onEvent;
+    this.#pages = options.pages ?? [];
+    this.#registry = new Registry(config.limits.sessions);
+    const connector = options.connector ?? tcpConnector({
+      settings: (domain) => findDomain(config, domainKey(domain) ?? domain),
+      limits: config.limits,
+      clock,
+      emit: onEvent,
+      random: Math.random,
+    });
+    const shell: SessionShell = {
+      config,
+      clock,
+      connector,
+      registry: this.#registry,
+      emit: onEvent,
+    };
+    const websocket = websocketEndpoint(shell);
+    const bosh = boshEndpoint(shell);
+    this.#routes = {
+      bosh: { path: config.bosh.path, handle: bosh },
+      websocket: { path: config.websocket.path, handle: websocket },
+    };
+    this.fetch = denoFetch(this.handler(["bosh", "websocket"]), (error) => this.fault(error));
+  }
+
+  /** What a listener with these services answers. */
+  handler(services: readonly Service[]): Handler {
+    const routes = services.map((service) => this.#routes[service]);
+    return router([...this.#pages, ...routes, ...this.#sharedPath(services)]);
+  }
+
+  /** To be told of a mistake of ours that no session could be blamed for. */
+  fault(error: unknown): void {
+    this.#emit({ type: "fault", session: undefined, error });
+  }
+
+  /** Sessions there are now. */
+  get sessions(): number {
+    return this.#registry.size;
+  }
+
+  /** Ends every session with `system-shutdown`, and settles when the last one is gone. */
+  shutdown(): Promise<void> {
+    return this.#registry.shutdown();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown();
+  }
+
+  /** The BOSH path takes a WebSocket handshake too, so that one address is enough for a client. */
+  #sharedPath(services: readonly Service[]): Route[] {
+    if (!services.includes("bosh") || !services.includes("websocket")) return [];
+    const { bosh, websocket } = this.#routes;
+    return [{
+      path: bosh.path,
+      handle: (exchange) => (wantsWebSocket(exchange) ? websocket : bosh).handle(exchange),
+    }];
+  }
+}

@@ -1,0 +1,20 @@
+/**
+ * The embedder's door: a connection manager as a library.
+ *
+ * @module
+ */
+export type { Config, UpstreamConfig } from "./config/config.ts";
+export { type Clock, systemClock } from "./clock.ts";
+export type { ManagerEvent } from "./events.ts";
+export { ConnectionManager, type ManagerOptions } from "./manager.ts";
+export type { StreamEnd, StreamHeader, StreamOpening } from "./protocol/stream/c2s.ts";
+export type { Payload } from "./protocol/xml/payload.ts";
+export { xmlStream } from "./protocol/xml/stream.ts";
+export type { XmlItem, XmlLimits } from "./protocol/xml/tokenizer.ts";
+export type {
+  ClientInfo,
+  Connector,
+  Upstream,
+  UpstreamEvents,
+  UpstreamRequest,
+} from "./upstream/connector.ts";

@@ -1,0 +1,67 @@
+/**
+ * The one shape of a request, whichever front it came through. Endpoints know
+ * exchanges and nothing of `Deno.serve` or sockets.
+ */
+export interface Exchange {
+  readonly method: string;
+  /** Path of the request target, as it was sent (not decoded). */
+  readonly path: string;
+  /** What followed the `?`, without it; `""` when there was none. */
+  readonly query: string;
+  /** The client's end of the connection. */
+  readonly peer: Peer;
+  /** A request header's value, several of one name joined by `, `; `name` in lower case. */
+  header(name: string): string | undefined;
+  /** The whole request body; `undefined` when it is longer than `max` bytes or broke off. */
+  body(max: number): Promise<Uint8Array | undefined>;
+  /** `lost` is called once if the client's connection goes away before the answer is written. */
+  onLost(lost: () => void): void;
+  /**
+   * Turns the exchange into a WebSocket. Call it at most once, and return its
+   * `answer` from the handler. `undefined`: the request is not a WebSocket handshake.
+   */
+  upgrade(
+    options: UpgradeOptions,
+    events: MessageEvents,
+  ): { answer: Answer; socket: MessageSocket } | undefined;
+}
+
+export interface Peer {
+  /** IP address as text, IPv4 never in its IPv6 clothes; `""` on a unix socket. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** What goes back. `Content-Length` is the front's business. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array<ArrayBuffer> | string;
+}
+
+export type Handler = (exchange: Exchange) => Answer | Promise<Answer>;
+
+export interface UpgradeOptions {
+  /** The subprotocol to name in the handshake's answer. */
+  readonly protocol: string;
+  /** Milliseconds between pings; a peer that answers none for two of them is lost. 0: no pings. */
+  readonly pingInterval: number;
+}
+
+/** A WebSocket with the handshake behind it. Calls never throw; after `closed` they do nothing. */
+export interface MessageSocket {
+  /** Sends one text message; the bytes are UTF-8 and may be reused at once. */
+  send(message: Uint8Array): void;
+  /** Starts the closing handshake. */
+  close(code: number): void;
+  /** Bytes accepted by `send` and not yet handed to the network. */
+  readonly queuedBytes: number;
+}
+
+/** What a WebSocket tells its endpoint. */
+export interface MessageEvents {
+  /** One whole message; a binary one comes as `binary`. */
+  message(data: Uint8Array, binary: boolean): void;
+  /** The connection is gone; comes once and comes last. */
+  closed(): void;
+}

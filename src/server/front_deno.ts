@@ -1,0 +1,215 @@
+/**
+ * The front over `Deno.serve`: right on loopback and behind a trusted proxy. It has no time limits
+ * of its own, and what a client sends while a request is held is buffered without bound, so it is
+ * not for a port that strangers reach.
+ */
+import { isIP } from "node:net";
+import type { ListenConfig } from "../config/config.ts";
+import type {
+  Answer,
+  Exchange,
+  Handler,
+  MessageEvents,
+  MessageSocket,
+  Peer,
+  UpgradeOptions,
+} from "./exchange.ts";
+
+/** One listener at work. */
+export interface Listener {
+  /** `http://address:port`, or `http+unix:path`, for people. */
+  readonly url: string;
+  /** Accepts nothing more; settles when every exchange has been answered. */
+  close(): Promise<void>;
+}
+
+/** Listens; throws what the platform throws when it cannot. `onFault` hears of our own mistakes. */
+export async function listenDeno(
+  { at }: ListenConfig,
+  handle: Handler,
+  onFault: (error: unknown) => void,
+): Promise<Listener> {
+  const options = { onListen() {}, handler: denoFetch(handle, onFault) };
+  if ("unix" in at) {
+    await removeStaleSocket(at.unix);
+    const server = Deno.serve({ ...options, path: at.unix });
+    return {
+      url: `http+unix:${at.unix}`,
+      async close() {
+        await server.shutdown();
+        await Deno.remove(at.unix).catch(() => {});
+      },
+    };
+  }
+  // The platform's default backlog drops connections when many clients come back at once.
+  const server = Deno.serve({
+    ...options,
+    hostname: at.address,
+    port: at.port,
+    tcpBacklog: 4096,
+  });
+  const host = isIP(at.address) === 6 ? `[${at.address}]` : at.address;
+  return { url: `http://${host}:${server.addr.port}`, close: () => server.shutdown() };
+}
+
+/** A socket that nobody listens on is what a crash left behind; it would be in the way. */
+async function removeStaleSocket(path: string): Promise<void> {
+  try {
+    (await Deno.connect({ transport: "unix", path })).close();
+  } catch (error) {
+    if (error instanceof Deno.errors.ConnectionRefused) await Deno.remove(path);
+  }
+}
+
+/** A `Deno.serve` handler around ours; embedders mount it where they like. */
+export function denoFetch(
+  handle: Handler,
+  onFault: (error: unknown) => void,
+): (request: Request, info: Deno.ServeHandlerInfo) => Promise<Response> {
+  return async (request, info) => {
+    try {
+      const exchange = new DenoExchange(request, info);
+      const answer = await handle(exchange);
+      return exchange.upgraded ?? toResponse(answer);
+    } catch (error) {
+      onFault(error);
+      return new Response("A fault of the connection manager.\n", { status: 500 });
+    }
+  };
+}
+
+function toResponse({ status, headers, body }: Answer): Response {
+  return new Response(body ?? null, { status, headers });
+}
+
+class DenoExchange implements Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly #request: Request;
+  readonly #info: Deno.ServeHandlerInfo;
+  upgraded: Response | undefined;
+
+  constructor(request: Request, info: Deno.ServeHandlerInfo) {
+    this.#request = request;
+    this.#info = info;
+    this.method = request.method;
+    // `new URL` would cost more than all of this, and throws for a hostile Host.
+    const { url } = request;
+    const start = url.indexOf("/", url.indexOf("://") + 3);
+    const target = start < 0 ? "/" : url.slice(start);
+    const question = target.indexOf("?");
+    this.path = question < 0 ? target : target.slice(0, question);
+    this.query = question < 0 ? "" : target.slice(question + 1);
+  }
+
+  get peer(): Peer {
+    const { remoteAddr } = this.#info;
+    if (!("hostname" in remoteAddr)) return { address: "", port: 0 };
+    const { hostname, port } = remoteAddr;
+    // A listener on "::" shows IPv4 peers in IPv6 clothes.
+    const mapped = hostname.startsWith("::ffff:") ? hostname.slice(7) : hostname;
+    return { address: isIP(mapped) === 4 ? mapped : hostname, port };
+  }
+
+  header(name: string): string | undefined {
+    return this.#request.headers.get(name) ?? undefined;
+  }
+
+  async body(max: number): Promise<Uint8Array | undefined> {
+    const declared = this.header("content-length");
+    try {
+      if (declared !== undefined) {
+        return Number(declared) <= max ? await this.#request.bytes() : undefined;
+      }
+      return this.#request.body === null
+        ? new Uint8Array(0)
+        : await readChunks(this.#request.body, max);
+    } catch {
+      // The client broke off, or its chunked coding did not hold: there is no body.
+      return undefined;
+    }
+  }
+
+  onLost(lost: () => void): void {
+    const { signal } = this.#request;
+    if (signal.aborted) lost();
+    else signal.addEventListener("abort", lost, { once: true });
+  }
+
+  upgrade(
+    { protocol, pingInterval }: UpgradeOptions,
+    events: MessageEvents,
+  ): { answer: Answer; socket: MessageSocket } | undefined {
+    let upgrade;
+    try {
+      // The platform pings after half of the idle time and gives up after the other half.
+      upgrade = Deno.upgradeWebSocket(this.#request, { idleTimeout: (2 * pingInterval) / 1000 });
+    } catch {
+      return undefined;
+    }
+    // Its own option for this knows only lists that are spaced in one way.
+    upgrade.response.headers.set("sec-websocket-protocol", protocol);
+    this.upgraded = upgrade.response;
+    return { answer: { status: 101, headers: {} }, socket: new DenoSocket(upgrade.socket, events) };
+  }
+}
+
+/** A body of undeclared length, up to `max` bytes; `undefined` when there is more. */
+async function readChunks(
+  body: ReadableStream<Uint8Array>,
+  max: number,
+): Promise<Uint8Array | undefined> {
+  const reader = body.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    size += value.length;
+    if (size > max) {
+      reader.cancel().catch(() => {});
+      return undefined;
+    }
+    chunks.push(value);
+  }
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+class DenoSocket implements MessageSocket {
+  readonly #socket: WebSocket;
+
+  constructor(socket: WebSocket, events: MessageEvents) {
+    this.#socket = socket;
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = ({ data }) => {
+      if (typeof data === "string") events.message(encoder.encode(data), false);
+      else events.message(new Uint8Array(data), true);
+    };
+    socket.onclose = () => events.closed();
+    // What went wrong is told by the close that follows.
+    socket.onerror = () => {};
+  }
+
+  send(message: Uint8Array): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(decoder.decode(message));
+  }
+
+  close(code: number): void {
+    // Deno refuses to close what is not open yet or no longer.
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.close(code);
+  }
+
+  get queuedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+}

@@ -1,0 +1,95 @@
+import type { HttpConfig } from "../config/config.ts";
+import type { Answer, Exchange, Handler } from "./exchange.ts";
+
+/** One thing that a listener serves, at a path of its own. */
+export interface Route {
+  readonly path: string;
+  readonly handle: Handler;
+}
+
+/**
+ * Finds the endpoint of an exchange. A path is served with and without its trailing slash:
+ * clients post to either, and few of them follow a redirect with a POST.
+ */
+export function router(routes: readonly Route[]): Handler {
+  const byPath = new Map<string, Handler>();
+  for (const { path, handle } of routes) {
+    const bare = path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
+    byPath.set(bare, handle);
+    byPath.set(bare === "/" ? "/" : `${bare}/`, handle);
+  }
+  return (exchange) => {
+    const handle = byPath.get(exchange.path);
+    return handle ? handle(exchange) : textAnswer(404, "Nothing is served at this path.\n", {});
+  };
+}
+
+/** A short answer for people. */
+export function textAnswer(
+  status: number,
+  text: string,
+  headers: Readonly<Record<string, string>>,
+): Answer {
+  return {
+    status,
+    headers: { "content-type": "text/plain; charset=utf-8", ...headers },
+    body: text,
+  };
+}
+
+/** The answer to a browser that asks whether a page may send a request (CORS preflight). */
+export function preflight(common: Readonly<Record<string, string>>, methods: string): Answer {
+  return {
+    status: 204,
+    headers: {
+      ...common,
+      "access-control-allow-methods": methods,
+      "access-control-allow-headers": "Content-Type",
+      "access-control-max-age": "86400",
+    },
+  };
+}
+
+/**
+ * What every answer carries: the operator's own headers, protection against an answer being
+ * taken for a page, and leave for other origins to read it. Browsers report an answer without that
+ * leave as no answer at all, so errors need it as much as successes.
+ */
+export class CommonHeaders {
+  readonly #base: Readonly<Record<string, string>>;
+  readonly #allowed: ReadonlySet<string> | undefined;
+
+  /** `own` is what the endpoint adds of its own. */
+  constructor(
+    { headers, allowedOrigins }: HttpConfig,
+    own: Readonly<Record<string, string>> = {},
+  ) {
+    const any = allowedOrigins.includes("*");
+    this.#allowed = any ? undefined : new Set(allowedOrigins);
+    this.#base = {
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+      "content-security-policy": "default-src 'none'; sandbox",
+      ...headers,
+      ...own,
+      ...(any ? { "access-control-allow-origin": "*" } : { "vary": "Origin" }),
+    };
+  }
+
+  /** For the answer to this exchange; the same object every time where origins do not matter. */
+  for(exchange: Exchange): Readonly<Record<string, string>> {
+    const origin = this.#allowed && exchange.header("origin");
+    return origin !== undefined && this.#allowed?.has(origin)
+      ? {
+        ...this.#base,
+        "access-control-allow-origin": origin,
+        "access-control-allow-credentials": "true",
+      }
+      : this.#base;
+  }
+
+  /** Whether a page of this origin may use the service; requests without an origin may. */
+  allows(origin: string | undefined): boolean {
+    return origin === undefined || this.#allowed === undefined || this.#allowed.has(origin);
+  }
+}

@@ -1,0 +1,176 @@
+import { Alarm } from "../clock.ts";
+import type { StreamEnd, StreamHeader } from "../protocol/stream/c2s.ts";
+import { readMessage } from "../protocol/websocket/framing.ts";
+import { type WebSocketAction, WebSocketSession } from "../protocol/websocket/session.ts";
+import type { Payload } from "../protocol/xml/payload.ts";
+import type { XmlTokenizer } from "../protocol/xml/tokenizer.ts";
+import type { ClientInfo, Upstream, UpstreamEvents } from "../upstream/connector.ts";
+import { chooseDomain } from "./domain_choice.ts";
+import type { MessageEvents, MessageSocket } from "./exchange.ts";
+import type { Actor } from "./registry.ts";
+import { randomName, type SessionShell } from "./session_shell.ts";
+
+/** How often the queue to a slow client is looked at (milliseconds): the platform does not tell. */
+const SLOW_CLIENT_INTERVAL = 250;
+
+/**
+ * The thin shell of one WebSocket session: it gives the session its inputs, performs what the
+ * session asks, and keeps one alarm.
+ */
+export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
+  /** The session in logs. */
+  readonly name: string = randomName().slice(0, 8);
+  readonly #shell: SessionShell;
+  readonly #tokenizer: XmlTokenizer;
+  readonly #session: WebSocketSession;
+  readonly #alarm: Alarm;
+  readonly #drained: Alarm;
+  readonly #client: ClientInfo;
+  readonly #created: number;
+  #socket: MessageSocket | undefined;
+  #upstream: Upstream | undefined;
+  #domain = "";
+  #ended = false;
+
+  /** `tokenizer` is borrowed for the length of each call. */
+  constructor(shell: SessionShell, init: { client: ClientInfo; tokenizer: XmlTokenizer }) {
+    const { config, clock } = shell;
+    this.#shell = shell;
+    this.#tokenizer = init.tokenizer;
+    this.#client = init.client;
+    this.#created = clock.now();
+    this.#alarm = new Alarm(clock, () => this.#input((now) => this.#session.handleTimeout(now)));
+    this.#drained = new Alarm(clock, () => this.#checkDrained());
+    this.#session = new WebSocketSession((to) => chooseDomain(config, to));
+    shell.registry.add(this);
+  }
+
+  /** The socket that the session speaks through; before its first event. */
+  attach(socket: MessageSocket): void {
+    this.#socket = socket;
+  }
+
+  // ---- from the client
+
+  message(data: Uint8Array, binary: boolean): void {
+    this.#input((now) => {
+      const { clientStanza } = this.#shell.config.limits;
+      if (binary) {
+        // RFC 7395 §3.2: only text messages; RFC 6455 §7.4.1 has 1003 for data of another kind.
+        this.#session.refuse(now, "bad-format", "only text messages are understood", 1003);
+      } else if (data.length > clientStanza) {
+        const reason = `a message may have at most ${clientStanza} bytes`;
+        this.#session.refuse(now, "policy-violation", reason, 1009);
+      } else {
+        this.#session.message(now, readMessage(data, this.#tokenizer));
+      }
+    });
+  }
+
+  closed(): void {
+    this.#socket = undefined;
+    this.#input((now) => this.#session.socketClosed(now));
+  }
+
+  // ---- from the upstream
+
+  opened(header: StreamHeader): void {
+    this.#input((now) => this.#session.streamOpened(now, header));
+  }
+
+  deliver(payloads: readonly Payload[]): void {
+    this.#input((now) => this.#session.deliver(now, payloads));
+    this.#checkQueue();
+  }
+
+  ended(end: StreamEnd): void {
+    this.#upstream = undefined;
+    this.#input((now) => this.#session.streamEnded(now, end));
+  }
+
+  // ---- from the connection manager
+
+  shutdown(): void {
+    this.#input((now) => this.#session.shutdown(now));
+  }
+
+  // ---- the shell
+
+  /** One input, then all that the session asks for. A fault of ours ends this session, no other. */
+  #input(input: (now: number) => void): void {
+    if (this.#ended) return;
+    try {
+      input(this.#shell.clock.now());
+      for (let action; (action = this.#session.poll());) this.#perform(action);
+      this.#alarm.set(this.#session.deadline);
+    } catch (error) {
+      this.#shell.emit({ type: "fault", session: this.name, error });
+      this.#upstream?.abort();
+      this.#socket?.close(1011);
+      this.#end("internal-server-error", "a fault of the connection manager");
+    }
+  }
+
+  #perform(action: WebSocketAction): void {
+    switch (action.type) {
+      case "message":
+        return this.#socket?.send(action.bytes);
+      case "open-stream": {
+        this.#domain = action.opening.to;
+        const { emit, connector } = this.#shell;
+        const created = { session: this.name, domain: this.#domain, client: this.#client };
+        emit({ type: "session-created", ...created });
+        const request = { opening: action.opening, session: this.name, client: this.#client };
+        this.#upstream = connector.open(request, this);
+        return;
+      }
+      case "restart-stream":
+        return this.#upstream?.restart();
+      case "send":
+        this.#upstream?.send(action.content);
+        if ((this.#upstream?.queuedBytes ?? 0) > this.#shell.config.limits.queuedBytes) {
+          this.#session.congested(this.#shell.clock.now());
+        }
+        return;
+      case "close-stream":
+        return action.clean ? this.#upstream?.close() : this.#upstream?.abort();
+      case "close-socket":
+        return this.#socket?.close(action.code);
+      case "ended":
+        return this.#end(action.condition, action.reason);
+      default:
+        action satisfies never;
+    }
+  }
+
+  /** A client that does not read stops the reading of its upstream, until it has caught up. */
+  #checkQueue(): void {
+    if ((this.#socket?.queuedBytes ?? 0) <= this.#shell.config.limits.queuedBytes / 2) return;
+    this.#upstream?.flow(false);
+    this.#drained.set(this.#shell.clock.now() + SLOW_CLIENT_INTERVAL);
+  }
+
+  #checkDrained(): void {
+    this.#upstream?.flow(true);
+    this.#checkQueue();
+  }
+
+  #end(condition: string | undefined, reason: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#alarm.stop();
+    this.#drained.stop();
+    this.#shell.registry.remove(this);
+    // A connection that never opened a stream was no session.
+    if (this.#domain === "") return;
+    this.#shell.emit({
+      type: "session-ended",
+      session: this.name,
+      domain: this.#domain,
+      client: this.#client,
+      condition,
+      reason,
+      duration: this.#shell.clock.now() - this.#created,
+    });
+  }
+}

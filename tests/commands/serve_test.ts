@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+
+const ROOT = new URL("../..", import.meta.url);
+
+Deno.test("demo runs with the executable's permissions, serves its page, and ends well", async () => {
+  await using demo = await start("demo");
+  const { url } = demo;
+  for (const path of ["/", "/demo/page.css", "/demo/page.js", "/demo/strophe.js"]) {
+    const response = await fetch(url + path);
+    assert.equal(response.status, 200, path);
+    assert.ok((await response.text()).length > 500, path);
+  }
+  assert.equal(await demo.end("SIGTERM"), 0);
+});
+
+Deno.test("SIGINT ends the service too", async () => {
+  await using service = await start("serve", "--listen", "127.0.0.1:0");
+  assert.match(service.url, /^http:\/\/127\.0\.0\.1:\d+$/);
+  assert.equal(await service.end("SIGINT"), 0);
+});
+
+Deno.test("a place that is taken is named, with status 1", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const place = `127.0.0.1:${listener.addr.port}`;
+  const { code, stderr } = await causeway("serve", "--listen", place).output();
+  listener.close();
+  assert.equal(code, 1);
+  const port = listener.addr.port;
+  assert.match(
+    new TextDecoder().decode(stderr),
+    new RegExp(`cannot listen on 127.0.0.1 port ${port}: another`),
+  );
+});
+
+/** Runs the program with just the permissions of deno.json, which the executable gets too. */
+function causeway(...args: string[]): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-P", "main.ts", ...args],
+    cwd: ROOT,
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+  });
+}
+
+interface Service extends AsyncDisposable {
+  readonly url: string;
+  /** Sends a signal and waits for the exit status. */
+  end(signal: Deno.Signal): Promise<number>;
+}
+
+async function start(...args: string[]): Promise<Service> {
+  const child = causeway(...args).spawn();
+  const errors = child.stderr.text();
+  let out = "";
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  while (!out.includes("\n")) {
+    const { value, done } = await reader.read();
+    if (done) throw new Error(`the program ended: ${await errors}`);
+    out += value;
+  }
+  const ready = /^causeway \d+\.\d+\.\d+ listening on (http:\S+)\n/.exec(out);
+  if (!ready) throw new Error(`not the ready line: ${out}`);
+  return {
+    url: ready[1]!,
+    async end(signal) {
+      child.kill(signal);
+      return (await child.status).code;
+    },
+    async [Symbol.asyncDispose]() {
+      await reader.cancel();
+      await errors;
+      await child.status;
+    },
+  };
+}
