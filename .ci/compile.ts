@@ -1,0 +1,51 @@
+/**
+ * Makes the executable `dist/causeway`, with the permissions of deno.json, and starts it once.
+ *
+ * Its base binary is downloaded by Deno. Where it cannot be, the type check, the module graph, the
+ * embedded files and the permission flags are still exercised, with Deno itself in place of the
+ * base; what comes out is then not the program, so it is neither kept nor run, and that is said.
+ */
+const OUTPUT = "dist/causeway";
+const ARGUMENTS = ["compile", "-P", "--exclude-unused-npm", "--output", OUTPUT, "main.ts"];
+/** What the program reads or loads only when it is used; Deno lists what it embeds. */
+const EMBEDDED = ["strophe.js", "smol-toml", "demo"];
+
+const made = await deno(ARGUMENTS);
+if (made.code === 0) {
+  const { code, stdout } = await run(`./${OUTPUT}`, ["--version"]);
+  if (code !== 0 || !stdout.startsWith("causeway ")) fail("the executable does not start", stdout);
+  say(`compile: ${OUTPUT} made and started: ${stdout.trim()}`);
+} else if (/denort|download/i.test(made.stderr)) {
+  const graph = await deno(ARGUMENTS, { DENORT_BIN: Deno.execPath() });
+  if (graph.code !== 0) fail("compilation failed", graph.stderr);
+  await Deno.remove(OUTPUT);
+  const missing = EMBEDDED.filter((file) => !graph.stderr.includes(file));
+  if (missing.length > 0) fail(`not embedded: ${missing.join(", ")}`, graph.stderr);
+  const needless = ["playwright-core", "fast-check"].filter((name) => graph.stderr.includes(name));
+  if (needless.length > 0) fail(`embedded needlessly: ${needless.join(", ")}`, graph.stderr);
+  say("compile: the base binary cannot be downloaded here. Types, module graph, embedded files");
+  say("compile: and permissions were checked; NO EXECUTABLE WAS MADE OR RUN.");
+} else {
+  fail("compilation failed", made.stderr);
+}
+
+function deno(args: string[], env: Record<string, string> = {}) {
+  return run(Deno.execPath(), args, env);
+}
+
+async function run(program: string, args: string[], env: Record<string, string> = {}) {
+  const output = await new Deno.Command(program, { args, env: { NO_COLOR: "1", ...env } }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code: output.code, stdout: text(output.stdout), stderr: text(output.stderr) };
+}
+
+function say(line: string): void {
+  // deno-lint-ignore no-console
+  console.log(line);
+}
+
+function fail(what: string, details: string): never {
+  // deno-lint-ignore no-console
+  console.error(`compile: ${what}\n${details}`);
+  Deno.exit(1);
+}
