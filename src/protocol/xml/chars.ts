@@ -77,14 +77,14 @@ export function utf8Length(code: number): number {
   return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
 }
 
-/**
- * How many bytes the legal character at `pos` takes; 0 when it is incomplete, -1 when
- * it is not UTF-8 or not allowed in XML.
- */
-export function charLength(bytes: Uint8Array, pos: number, end: number): number {
-  const code = decodeChar(bytes, pos, end);
-  if (code === INCOMPLETE) return 0;
-  return code === INVALID || !isChar(code) ? -1 : utf8Length(code);
+/** Behind the characters beyond ASCII that stand whole at `pos` and that XML allows. */
+export function skipBeyondAscii(bytes: Uint8Array, pos: number, end: number): number {
+  while (pos < end && bytes[pos]! >= 0x80) {
+    const code = decodeChar(bytes, pos, end);
+    if (!isChar(code)) break;
+    pos += utf8Length(code);
+  }
+  return pos;
 }
 
 /** XML 1.0 §2.2 `Char`. */

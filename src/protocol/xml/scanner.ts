@@ -1,21 +1,22 @@
 import {
   ASCII,
-  charLength,
   CLASS,
   CLASSES,
   decodeChar,
   INCOMPLETE,
   isNameChar,
   isNameStart,
+  skipBeyondAscii,
   utf8Length,
 } from "./chars.ts";
+import { scanCdata, scanCdataOpen } from "./cdata.ts";
 import type { XmlError, XmlErrorKind } from "./errors.ts";
 import type { Input } from "./input.ts";
+import type { XmlLimits } from "./limits.ts";
 import { Scopes } from "./namespaces.ts";
 import { Reference } from "./reference.ts";
 import { NONE, StartTag } from "./start_tag.ts";
 import { FORBIDDEN, Refusal, STEP, type Step } from "./step.ts";
-import type { XmlLimits } from "./tokenizer.ts";
 import { refuseInstruction, scanXmlDeclaration } from "./xml_declaration.ts";
 
 /**
@@ -123,7 +124,7 @@ export class Scanner {
   }
 
   #step(): Step {
-    if (this.#refusal.pending) return this.#refusal.resume(this.#input);
+    if (this.#refusal.waits) return this.#refusal.resume(this.#input);
     const state = this.#state;
     if (state <= END_SPACE) return this.#scanContent();
     if (state <= EMPTY_TAG) return this.#scanStartTag();
@@ -160,10 +161,9 @@ export class Scanner {
           pos++;
           continue;
         } else {
-          const length = charLength(bytes, pos, end);
-          if (length === 0) return this.#wait(CONTENT, pos);
-          if (length < 0) return this.#refuse(pos, FORBIDDEN);
-          pos += length;
+          const next = skipBeyondAscii(bytes, pos, end);
+          if (next === pos) return this.#stopAt(pos, CONTENT);
+          pos = next;
           continue;
         }
       }
@@ -229,7 +229,7 @@ export class Scanner {
     }
   }
 
-  /** From an element's name to the `>` of its start tag: `NAME_START` to `VALUE`, in the order of the grammar. */
+  /** From an element's name to the `>` of its start tag: `NAME_START` to `EMPTY_TAG`. */
   #scanStartTag(): Step {
     const input = this.#input;
     const tag = this.tag;
@@ -311,10 +311,9 @@ export class Scanner {
         } else if (byte === LT) {
           return this.#refuse(pos, "< must not stand in an attribute's value");
         } else {
-          const length = charLength(bytes, pos, end);
-          if (length === 0) return this.#wait(VALUE, pos);
-          if (length < 0) return this.#refuse(pos, FORBIDDEN);
-          pos += length;
+          const next = skipBeyondAscii(bytes, pos, end);
+          if (next === pos) return this.#stopAt(pos, VALUE);
+          pos = next;
           continue;
         }
       }
@@ -353,35 +352,19 @@ export class Scanner {
     }
   }
 
-  /** From behind `<!`: a CDATA section, or what is refused. */
+  /** From behind `<!`: a CDATA section, where one may be. */
   #scanSection(): Step {
-    const { bytes, end, item } = this.#input;
-    let pos = this.#input.pos;
+    const input = this.#input;
+    const start = input.item + this.#markup;
     if (this.#state === SECTION) {
-      const start = item + this.#markup + 2;
-      for (; pos < start + CDATA_OPEN.length; pos++) {
-        if (pos === end) return this.#wait(SECTION, pos);
-        if (bytes[pos] !== CDATA_OPEN[pos - start]) {
-          return this.#fail("restricted-xml", start - 2, "a comment or document type is used");
-        }
-      }
-      if (this.depth < 2) {
-        return this.#fail("not-well-formed", start - 2, "text stands outside of any payload");
-      }
+      const step = scanCdataOpen(input, start, this.#refusal);
+      if (step !== AGAIN) return step;
+      if (this.depth < 2) return this.#fail("not-well-formed", start, OUTSIDE);
+      this.#state = CDATA;
     }
-    for (;;) {
-      while (pos < end && (classes[bytes[pos]!]! & STOPS_CDATA) === 0) pos++;
-      if (pos === end) return this.#wait(CDATA, pos);
-      if (bytes[pos] === GT) {
-        pos++;
-        if (bytes[pos - 2] !== BRACKET || bytes[pos - 3] !== BRACKET) continue;
-        return this.#go(CONTENT, pos);
-      }
-      const length = charLength(bytes, pos, end);
-      if (length === 0) return this.#wait(CDATA, pos);
-      if (length < 0) return this.#refuse(pos, FORBIDDEN);
-      pos += length;
-    }
+    const step = scanCdata(input, this.#refusal);
+    if (step === AGAIN) this.#state = CONTENT;
+    return step;
   }
 
   /** From behind `<?`: an XML declaration, where one may be. */
@@ -430,7 +413,7 @@ export class Scanner {
     input.open(pos);
     this.#markup = 0;
     if (bytes[pos] === LT && this.#state !== EPILOG) return this.#go(MARKUP, pos + 1);
-    return this.#refuse(pos, "something other than white space stands outside of any payload");
+    return this.#refuse(pos, OUTSIDE);
   }
 
   #beginReference(pos: number, resume: number): Step {
@@ -462,6 +445,12 @@ export class Scanner {
     return NEEDS_BYTES;
   }
 
+  /** No character is whole and allowed at `pos`. */
+  #stopAt(pos: number, state: number): Step {
+    const code = decodeChar(this.#input.bytes, pos, this.#input.end);
+    return code === INCOMPLETE ? this.#wait(state, pos) : this.#refuse(pos, FORBIDDEN);
+  }
+
   #refuse(pos: number, message: string): Step {
     return this.#refusal.refuse(this.#input, pos, message);
   }
@@ -473,7 +462,7 @@ export class Scanner {
 
 // V8 folds a module's own constants into its code; imported ones it loads and checks at each use.
 const classes = CLASSES;
-const { STOPS_TEXT, STOPS_VALUE, STOPS_CDATA, SPACE, STARTS_NAME, IN_NAME } = CLASS;
+const { STOPS_TEXT, STOPS_VALUE, SPACE, STARTS_NAME, IN_NAME } = CLASS;
 const { AMP, APOSTROPHE, BANG, BRACKET, COLON, EQUALS_SIGN, GT, LT } = ASCII;
 const { QUESTION, QUOTATION, SLASH } = ASCII;
 const { NEEDS_BYTES, REFUSED, START_TAG, END_TAG, AGAIN } = STEP;
@@ -500,5 +489,5 @@ const PROLOG = 18;
 const BETWEEN = 19;
 const EPILOG = 20;
 
-const CDATA_OPEN = new TextEncoder().encode("[CDATA[");
+const OUTSIDE = "something other than white space stands outside of any payload";
 const BYTE_ORDER_MARK = new TextEncoder().encode("\ufeff");

@@ -90,7 +90,7 @@ export class StartTag {
   resolve(scopes: Scopes, depth: number, bytes: Uint8Array, item: number): string | undefined {
     if (this.count > 1) {
       const twice = this.#duplicate(bytes, item);
-      if (twice !== NONE) return this.#fault(twice, "an attribute stands twice in one start tag");
+      if (twice !== NONE) return this.#fault(twice, TWICE);
     }
     if (this.defaultAt !== NONE && (this.raw || this.#isReserved(this.defaultAt, bytes, item))) {
       const fault = declarationFault("", this.#value(this.defaultAt, bytes, item));
@@ -160,7 +160,7 @@ export class StartTag {
       const namespace = this.#value(index, bytes, item);
       const fault = declarationFault(prefix, namespace);
       if (fault !== undefined) return this.#fault(index, fault);
-      if (prefix !== "xml") scopes.declare(prefix, namespace, depth);
+      scopes.declare(prefix, namespace, depth);
     }
     const prefix = this.prefix(bytes, item);
     if (prefix !== "" && scopes.resolve(prefix, depth) === undefined) {
@@ -168,7 +168,8 @@ export class StartTag {
       // Namespaces in XML §3: "Element names MUST NOT have the prefix xmlns."
       return "an element's prefix is not bound to a namespace";
     }
-    const expanded = new Set<string>();
+    // Keyed by the namespace alone: its string is the binding's own and may be long, and is hashed once.
+    let expanded: Map<string, Set<string>> | undefined;
     for (let index = 0; index < this.count; index++) {
       const prefix = this.#prefix(index, bytes, item);
       if (prefix === "" || prefix === "xmlns") continue;
@@ -176,13 +177,13 @@ export class StartTag {
       if (namespace === undefined) {
         return this.#fault(index, "an attribute's prefix is not bound to a namespace");
       }
-      // No name has white space in it, so the last space divides the two.
-      const name = `${namespace} ${this.#local(index, bytes, item)}`;
+      const name = this.#local(index, bytes, item);
+      expanded ??= new Map();
+      const names = expanded.get(namespace);
+      if (names === undefined) expanded.set(namespace, new Set([name]));
       // Namespaces in XML §6.3: no two attributes with the same expanded name.
-      if (expanded.has(name)) {
-        return this.#fault(index, "an attribute stands twice in one start tag");
-      }
-      expanded.add(name);
+      else if (names.has(name)) return this.#fault(index, TWICE);
+      else names.add(name);
     }
     return undefined;
   }
@@ -259,6 +260,8 @@ export class StartTag {
     return this.raw ? valueOf(bytes, start, end) : textOf(bytes, start, end);
   }
 }
+
+const TWICE = "an attribute stands twice in one start tag";
 
 const STRIDE = 5;
 const MANY = 16;

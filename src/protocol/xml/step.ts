@@ -45,14 +45,13 @@ export class Refusal {
     return STEP.REFUSED;
   }
 
-  /** The document is refused, or about to be: nothing else is to be scanned. */
-  get pending(): boolean {
-    return this.error !== undefined || this.#complaint !== "";
+  /** A character is refused, but for how is not certain before more bytes are there. */
+  get waits(): boolean {
+    return this.#complaint !== "";
   }
 
-  /** Goes on with it when there are more bytes. */
+  /** Goes on with it when they are. */
   resume(input: Input): Step {
-    if (this.error !== undefined) return STEP.REFUSED;
     return this.refuse(input, input.pos, this.#complaint);
   }
 }

@@ -26,7 +26,8 @@ export class XmlStreamError extends Error {
 /**
  * XML in, items out, as a Web Stream. Payloads come with bytes of their own, which are
  * safe to keep. What is refused errors the stream with an `XmlStreamError`, and so does
- * an input that ends before its root; no item of type `error` comes out.
+ * an input that ends before its root; no item of type `error` comes out. Items that were
+ * not yet read when it errors are lost, as Web Streams have it.
  *
  * @example
  * ```ts

@@ -13,7 +13,9 @@ export function textOf(bytes: Uint8Array, start: number, end: number): string {
       return known.text;
     }
   }
-  return decoder.decode(bytes.subarray(start, end));
+  // A short one is put together sooner than the decoder is called.
+  return (length <= 16 ? shortAscii(bytes, start, end) : undefined) ??
+    decoder.decode(bytes.subarray(start, end));
 }
 
 /**
@@ -46,6 +48,16 @@ export function sameBytes(
     if (a[at + i] !== b[from + i]) return false;
   }
   return true;
+}
+
+function shortAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
+  let text = "";
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at]!;
+    if (byte >= 0x80) return undefined;
+    text += String.fromCharCode(byte);
+  }
+  return text;
 }
 
 /** XML 1.0 §4.6. */

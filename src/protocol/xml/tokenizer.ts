@@ -1,10 +1,13 @@
 import type { Attributes } from "./attributes.ts";
 import type { XmlError } from "./errors.ts";
 import { Input } from "./input.ts";
+import type { XmlLimits } from "./limits.ts";
 import type { Declaration, Payload } from "./payload.ts";
 import { NONE } from "./start_tag.ts";
 import { Scanner } from "./scanner.ts";
 import { STEP } from "./step.ts";
+
+export type { XmlLimits } from "./limits.ts";
 
 /** The root's start tag, complete. */
 export interface XmlHeader {
@@ -39,16 +42,6 @@ export type XmlItem =
   /** The document is refused; nothing comes after this. */
   | { readonly type: "error"; readonly error: XmlError };
 
-/** What a document may cost. */
-export interface XmlLimits {
-  /** Bytes of one payload, or of the root's start tag. */
-  readonly payloadBytes: number;
-  /** Elements open at once, the root among them. */
-  readonly depth: number;
-  /** Attributes and declarations of one element. */
-  readonly attributes: number;
-}
-
 /**
  * Cuts a stream or a `<body/>` into its root's start tag, its payloads and its end,
  * and refuses everything that is not well-formed, not namespace-well-formed (XML 1.0
@@ -81,7 +74,10 @@ export class XmlTokenizer {
     this.#scanner = new Scanner(limits, this.#input);
   }
 
-  /** Gives it the next bytes, borrowed until the next call. Call `next` until `undefined` before feeding again. */
+  /**
+   * Gives it the next bytes, borrowed until `next` has come to `undefined`; only then may
+   * it be fed again. Payloads that `next` brings are views, good until then.
+   */
   feed(chunk: Uint8Array): void {
     if (!this.#refused) this.#input.feed(chunk);
   }

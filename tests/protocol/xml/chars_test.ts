@@ -1,19 +1,14 @@
 import assert from "node:assert/strict";
 import {
-  charLength,
   CLASS,
+  CLASSES,
   decodeChar,
-  IN_NAME,
   INCOMPLETE,
   INVALID,
   isChar,
   isNameChar,
   isNameStart,
-  SPACE,
-  STARTS_NAME,
-  STOPS_CDATA,
-  STOPS_TEXT,
-  STOPS_VALUE,
+  skipBeyondAscii,
   utf8Length,
 } from "../../../src/protocol/xml/chars.ts";
 
@@ -39,6 +34,8 @@ Deno.test("characters are told apart as the productions of XML 1.0 do, every one
   }
 });
 
+const { STOPS_TEXT, STOPS_VALUE, STOPS_CDATA, SPACE, STARTS_NAME, IN_NAME } = CLASS;
+
 Deno.test("the class of an ASCII byte says what the productions say", () => {
   for (let byte = 0; byte < 0x80; byte++) {
     const char = String.fromCharCode(byte);
@@ -49,10 +46,10 @@ Deno.test("the class of an ASCII byte says what the productions say", () => {
       (" \t\n\r".includes(char) ? SPACE : 0) |
       (NAME_START.test(char) ? STARTS_NAME : 0) |
       (NAME_START.test(char) || NAME_REST.test(char) ? IN_NAME : 0);
-    assert.equal(CLASS[byte], expected, byte.toString(16));
+    assert.equal(CLASSES[byte], expected, byte.toString(16));
   }
   for (let byte = 0x80; byte < 0x100; byte++) {
-    assert.equal(CLASS[byte], STOPS_TEXT | STOPS_VALUE | STOPS_CDATA, byte.toString(16));
+    assert.equal(CLASSES[byte], STOPS_TEXT | STOPS_VALUE | STOPS_CDATA, byte.toString(16));
   }
 });
 
@@ -63,10 +60,11 @@ Deno.test("every character is decoded from its UTF-8, and called incomplete unti
     const { written } = new TextEncoder().encodeInto(String.fromCodePoint(code), bytes);
     assert.equal(utf8Length(code), written);
     assert.equal(decodeChar(bytes, 0, written), code);
-    assert.equal(charLength(bytes, 0, written), isChar(code) ? written : -1);
+    const skipped = isChar(code) && code >= 0x80 ? written : 0;
+    assert.equal(skipBeyondAscii(bytes, 0, written), skipped);
     for (let end = 1; end < written; end++) {
       assert.equal(decodeChar(bytes, 0, end), INCOMPLETE);
-      assert.equal(charLength(bytes, 0, end), 0);
+      assert.equal(skipBeyondAscii(bytes, 0, end), 0);
     }
   }
 });
@@ -96,6 +94,15 @@ Deno.test("bytes are UTF-8 or not as a strict decoder says, and not as soon as i
       }
     }
   }
+});
+
+Deno.test("characters beyond ASCII are skipped up to the first that is not one", () => {
+  const bytes = new TextEncoder().encode("-é€𝄞é-");
+  assert.equal(skipBeyondAscii(bytes, 1, bytes.length), bytes.length - 1);
+  assert.equal(skipBeyondAscii(bytes, 1, bytes.length - 2), bytes.length - 3);
+  assert.equal(skipBeyondAscii(bytes, 0, bytes.length), 0);
+  const forbidden = new TextEncoder().encode("é\uffff");
+  assert.equal(skipBeyondAscii(forbidden, 0, forbidden.length), 2);
 });
 
 function decodes(decoder: TextDecoder, bytes: Uint8Array): boolean {

@@ -156,7 +156,8 @@ Deno.test("tokenizer is as new after a reset, whatever came before", () => {
   ) {
     const tokenizer = new XmlTokenizer(XML_LIMITS);
     tokenizer.feed(bytesOf(before));
-    tokenizer.next();
+    // All items but an empty root's end, which must be forgotten too.
+    while (tokenizer.next() !== undefined && before !== "<a/>");
     tokenizer.expectRestart();
     tokenizer.reset();
     assert.equal(tokenizer.unread, 0);
@@ -233,6 +234,11 @@ Deno.test("tokenizer forgets the old document's scopes and depth at a restart", 
     [`${HEADER}</stream:stream>▸<?xml version='1.0'?>`, "not-well-formed"],
     [`${HEADER}</stream:stream>▸${HEADER}`, "not-well-formed"],
   ], { restarts: true });
+  const [, , payload] = itemsOf(`${HEADER}<p:stream xmlns:p='${NS.STREAMS}'><a/>`, {
+    restarts: true,
+  });
+  assert(payload?.type === "payload");
+  assert.equal(payload.payload.namespace, "");
   const limits = { ...XML_LIMITS, depth: 2 };
   assertAccepted([`${HEADER}<a/>${HEADER}<b/></stream:stream>`], { restarts: true, limits });
   assertAccepted([`${HEADER}${HEADER}</stream:stream>`], {
