@@ -179,6 +179,12 @@ function badRequest(reason: string, session?: RefusedBody["session"]): RefusedBo
 }
 
 /**
+ * Bytes that rewriting may come to. A long declaration and many payloads that use it, each a few
+ * bytes, would otherwise make much of little.
+ */
+const MOST_REWRITTEN = 1_048_576;
+
+/**
  * Gathers what is forwarded. Payloads that lie side by side in the request go up as one view
  * of it, because the upstream's default namespace is theirs already: a stanza that inherited
  * the wrapper's namespace becomes `jabber:client` on the way, all the way down (XEP-0206 §2).
@@ -190,6 +196,7 @@ class ContentGatherer {
   /** The run of untouched payloads at the end; `pieces` holds what came before it. */
   #runStart = 0;
   #runEnd = 0;
+  #rewrittenBytes = 0;
   #pieces: { start: number; end: number; rewritten?: Uint8Array }[] | undefined;
 
   constructor(wrapper: XmlHeader) {
@@ -209,8 +216,13 @@ class ContentGatherer {
     const rewrite = payload.inherits.length > 0 ||
       (this.#inheritedDefault !== undefined && !payload.declaresDefault);
     if (rewrite) {
+      const rewritten = standalone(payload, this.#inheritedDefault);
+      this.#rewrittenBytes += rewritten.length;
+      if (this.#rewrittenBytes > MOST_REWRITTEN) {
+        return "the payloads repeat too much of what the wrapper declares";
+      }
       this.#cut();
-      this.#pieces!.push({ start, end, rewritten: standalone(payload, this.#inheritedDefault) });
+      this.#pieces!.push({ start, end, rewritten });
     } else if (this.#runEnd === start) {
       this.#runEnd = end;
     } else {

@@ -4,6 +4,8 @@ import type { XmlHeader } from "../xml/tokenizer.ts";
 import { attribute } from "../xml/writer.ts";
 
 const encoder = new TextEncoder();
+/** Characters of all namespaces that a server's header declares; real ones have some hundred. */
+const MOST_DECLARED = 2_048;
 
 /** The header of our stream (RFC 6120 §4.7), with the prefix that everybody expects. */
 export function headerBytes(opening: StreamOpening, encrypted: boolean): Uint8Array {
@@ -37,6 +39,11 @@ export function checkHeader(
       reason: "the server did not answer with an XMPP stream",
       condition: "invalid-namespace",
     };
+  }
+  // What a header declares is repeated with every payload that uses it.
+  const declared = header.declarations.reduce((sum, { namespace }) => sum + namespace.length, 0);
+  if (declared > MOST_DECLARED) {
+    return { reason: "the server's stream declares too much", condition: "policy-violation" };
   }
   const content = header.declarations.find(({ prefix }) => prefix === "");
   if (content?.namespace !== NS.CLIENT) {

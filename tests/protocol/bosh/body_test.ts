@@ -157,3 +157,11 @@ Deno.test("S-007 a payload over its limit is a policy violation", () => {
   const xml = `<a>${"x".repeat(5000)}</a>`;
   assert.equal(refusal(`<body ${BIND} sid='S' rid='1'>${xml}</body>`), "policy-violation");
 });
+
+Deno.test("S-008 a long declaration is not repeated for ever", () => {
+  const inside = "<p:a/>".repeat(1000);
+  const wrapper = (length: number) =>
+    `<body ${BIND} xmlns:p='${"u".repeat(length)}' sid='S' rid='1'>${inside}</body>`;
+  assert.equal(read(wrapper(500)).type, "continue");
+  assert.equal(refusal(wrapper(3000)), "bad-request");
+});
