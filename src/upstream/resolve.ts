@@ -68,7 +68,8 @@ export async function services(
       port: record.port,
       direct,
     }))
-    .filter(({ hostname }) => hostname !== "" && (HOST_NAME.test(hostname)))
+    // The target "." leaves nothing, and nothing is no host name.
+    .filter(({ hostname }) => HOST_NAME.test(hostname))
     .slice(0, MAX_SERVICES);
 }
 

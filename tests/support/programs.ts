@@ -1,11 +1,12 @@
 import { statSync } from "node:fs";
 
 /**
- * Options of a test that needs a program: `Deno.test({ name, ...haveProgram("dnsmasq"), fn })`.
- * Without the program the test is reported as ignored; where `CI` is `true` it runs and fails.
+ * Options of a test that needs programs: `Deno.test({ name, ...haveProgram("dnsmasq"), fn })`.
+ * Without one of them the test is reported as ignored; where `CI` is `true` it runs and fails.
  */
-export function haveProgram(name: string): { readonly ignore: boolean } {
-  return { ignore: find(name) === undefined && Deno.env.get("CI") !== "true" };
+export function haveProgram(...names: readonly string[]): { readonly ignore: boolean } {
+  const missing = names.some((name) => find(name) === undefined);
+  return { ignore: missing && Deno.env.get("CI") !== "true" };
 }
 
 /** Where the program is. Throws when it is not installed. */

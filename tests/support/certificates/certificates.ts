@@ -16,3 +16,6 @@ export function authority(): string {
 function read(file: string): string {
   return Deno.readTextFileSync(new URL(file, import.meta.url));
 }
+
+/** The authority's certificate as a file, for configurations. */
+export const authorityFile = new URL("authority.pem", import.meta.url).pathname;
