@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
+import { join } from "node:path";
+import { certificate, type CertificateName } from "./certificates/certificates.ts";
+import { until } from "./patience.ts";
+import { programPath } from "./programs.ts";
+
+/** Who has an account, and with which password. */
+export const ACCOUNTS: Readonly<Record<string, string>> = {
+  romeo: "wherefore-art-thou",
+  juliet: "a-rose-by-any-other-name",
+};
+
+export interface ProsodyOptions {
+  /** What it shows; `undefined`: it offers no TLS, and lets clients in without. */
+  readonly certificate?: CertificateName | undefined;
+}
+
+/**
+ * A real Prosody on free ports of the loopback that serves `example.test` to {@link ACCOUNTS} and
+ * talks to no other server. It knows hashes of the passwords for SCRAM-SHA-1 and offers nothing else.
+ */
+export class Prosody implements AsyncDisposable {
+  /** For clients, with STARTTLS. */
+  readonly port: number;
+  /** For clients, TLS from the first byte (XEP-0368); nobody listens there without a certificate. */
+  readonly directPort: number;
+  readonly #directory: string;
+  readonly #process: Deno.ChildProcess;
+  readonly #output: Promise<Deno.CommandOutput>;
+  #exited = false;
+
+  private constructor(directory: string, ports: Ports, process: Deno.ChildProcess) {
+    this.port = ports.plain;
+    this.directPort = ports.direct;
+    this.#directory = directory;
+    this.#process = process;
+    this.#output = process.output();
+    void this.#output.then(() => this.#exited = true);
+  }
+
+  /** Settles when it accepts. */
+  static async start(options: ProsodyOptions = { certificate: "example.test" }): Promise<Prosody> {
+    // Another program may take a port between our choice and Prosody's.
+    for (let attempt = 1;; attempt++) {
+      const prosody = await Prosody.#spawn(options);
+      try {
+        await prosody.#accepts(options);
+        return prosody;
+      } catch (error) {
+        await prosody[Symbol.asyncDispose]();
+        if (attempt === 3) throw error;
+      }
+    }
+  }
+
+  static async #spawn(options: ProsodyOptions): Promise<Prosody> {
+    const program = programPath("prosody");
+    const directory = await Deno.makeTempDir({ prefix: "prosody-" });
+    const ports = { plain: freePort(), direct: freePort() };
+    const accounts = join(directory, "example%2etest", "accounts");
+    await Deno.mkdir(accounts, { recursive: true });
+    for (const [name, password] of Object.entries(ACCOUNTS)) {
+      await Deno.writeTextFile(join(accounts, `${name}.dat`), hashedAccount(password));
+    }
+    if (options.certificate !== undefined) {
+      const { cert, key } = certificate(options.certificate);
+      await Deno.writeTextFile(join(directory, "cert.pem"), cert);
+      await Deno.writeTextFile(join(directory, "key.pem"), key);
+    }
+    const file = join(directory, "prosody.cfg.lua");
+    await Deno.writeTextFile(file, configuration(directory, ports, options));
+    const process = new Deno.Command(program, {
+      args: ["-F", "--config", file],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    return new Prosody(directory, ports, process);
+  }
+
+  /** All that it has logged, at level debug. It logs the outermost tag of what clients send. */
+  async log(): Promise<string> {
+    try {
+      return await Deno.readTextFile(this.#logFile);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return "";
+      throw error;
+    }
+  }
+
+  /** Waits until something is in its log. */
+  logged(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#search((log) => pattern.exec(log) ?? undefined, String(pattern));
+  }
+
+  /**
+   * What it logged of one client's connection, from its beginning to its end, which is waited for.
+   * A full JID must have been bound once only.
+   */
+  async session(jid: string): Promise<string> {
+    return await this.#search((log) => {
+      const lines = log.split("\n");
+      const bound = lines.findIndex((line) => line.endsWith(`Resource bound: ${jid}`));
+      if (bound < 0) return undefined;
+      const name = lines[bound]!.split(/\s+/)[3]!;
+      const own = (line: string, what: string) => line.includes(`${name}\tinfo\t${what}`);
+      // A name may come back once its connection has ended.
+      const first = lines.findLastIndex((line, i) => i < bound && own(line, "Client connected"));
+      const last = lines.findIndex((line, i) => i > bound && own(line, "Client disconnected"));
+      if (last < 0) return undefined;
+      return lines.slice(first, last + 1).filter((line) => line.includes(name)).join("\n");
+    }, `a session of ${jid} that has ended`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#exited) this.#process.kill("SIGTERM");
+    await this.#output;
+    await Deno.remove(this.#directory, { recursive: true });
+  }
+
+  /** Looks into the log until the search finds something. */
+  async #search<T>(search: (log: string) => T | undefined, what: string): Promise<T> {
+    let log = "";
+    try {
+      return await until(async () => {
+        if (this.#exited) throw new Error("Prosody has ended");
+        log = await this.log();
+        return search(log);
+      }, `Prosody's log has ${what}`);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}; its log: ${log}`, { cause: error });
+    }
+  }
+
+  async #accepts({ certificate }: ProsodyOptions): Promise<void> {
+    try {
+      for (const service of certificate === undefined ? ["c2s"] : ["c2s", "c2s_direct_tls"]) {
+        const [, where] = await this.logged(new RegExp(`Activated service '${service}' on (.+)\n`));
+        assert.notEqual(where, "no ports", await this.log());
+      }
+    } catch (error) {
+      if (!this.#exited) throw error;
+      const { stdout, stderr } = await this.#output;
+      const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+      throw new Error(`Prosody did not start: ${said}`, { cause: error });
+    }
+  }
+
+  get #logFile(): string {
+    return join(this.#directory, "prosody.log");
+  }
+}
+
+interface Ports {
+  readonly plain: number;
+  readonly direct: number;
+}
+
+function configuration(directory: string, ports: Ports, { certificate }: ProsodyOptions): string {
+  const tls = certificate !== undefined;
+  const ssl = `{ certificate = "${directory}/cert.pem"; key = "${directory}/key.pem" }`;
+  return `
+    run_as_root = true
+    data_path = "${directory}"
+    pidfile = "${directory}/prosody.pid"
+    certificates = "${directory}"
+    log = { { levels = { min = "debug" }; to = "file"; filename = "${directory}/prosody.log" } }
+    admins = {}
+    modules_enabled = { "roster"; "saslauth"; "disco"; "ping"; "smacks"; ${tls ? '"tls"' : ""} }
+    modules_disabled = { "s2s" }
+    c2s_interfaces = { "127.0.0.1" }
+    c2s_ports = { ${ports.plain} }
+    c2s_require_encryption = ${tls}
+    c2s_direct_tls_interfaces = { "127.0.0.1" }
+    c2s_direct_tls_ports = { ${tls ? ports.direct : ""} }
+    authentication = "internal_hashed"
+    storage = "internal"
+    disable_sasl_mechanisms = { "PLAIN"; "SCRAM-SHA-1-PLUS" }
+    ${tls ? `ssl = ${ssl}\nc2s_direct_tls_ssl = ${ssl}` : ""}
+    VirtualHost "example.test"
+  `;
+}
+
+/** An account as Prosody keeps it: what SCRAM-SHA-1 needs, and not the password (RFC 5802 §3). */
+function hashedAccount(password: string): string {
+  const salt = "sodium chloride";
+  const iterations = 4096;
+  const salted = pbkdf2Sync(password, salt, iterations, 20, "sha1");
+  const hmac = (text: string): Buffer => createHmac("sha1", salted).update(text).digest();
+  const storedKey = createHash("sha1").update(hmac("Client Key")).digest("hex");
+  const serverKey = hmac("Server Key").toString("hex");
+  return `return { ["salt"] = "${salt}"; ["iteration_count"] = ${iterations}; ` +
+    `["stored_key"] = "${storedKey}"; ["server_key"] = "${serverKey}"; };\n`;
+}
+
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}

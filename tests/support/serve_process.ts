@@ -1,0 +1,75 @@
+import { patiently } from "./patience.ts";
+
+const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+
+/** How a process ended. */
+export interface Ending {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The program itself, started as an operator starts it. */
+export class ServeProcess implements AsyncDisposable {
+  /** All that it said, once it has ended. */
+  readonly ended: Promise<Ending>;
+  readonly #process: Deno.ChildProcess;
+  readonly #ready = Promise.withResolvers<string>();
+  #exited = false;
+
+  /** Environment variables of ours that are set where the tests run do not count. */
+  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+    const inherited = Object.entries(Deno.env.toObject())
+      .filter(([name]) => !name.startsWith("CAUSEWAY_"));
+    this.#process = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", MAIN, ...args],
+      env: { ...Object.fromEntries(inherited), NO_COLOR: "1", ...env },
+      clearEnv: true,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.ended = this.#collect();
+  }
+
+  /** The address in the ready line; rejects when the process ends without one. */
+  get url(): Promise<string> {
+    return patiently(this.#ready.promise, "the process is ready");
+  }
+
+  /** Tells it to end, and settles with how it did. */
+  terminate(): Promise<Ending> {
+    this.#process.kill("SIGTERM");
+    return patiently(this.ended, "the process has ended");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#exited) this.#process.kill("SIGKILL");
+    await this.ended;
+  }
+
+  async #collect(): Promise<Ending> {
+    const [stdout, stderr] = await Promise.all([this.#readOutput(), text(this.#process.stderr)]);
+    const { code } = await this.#process.status;
+    this.#exited = true;
+    this.#ready.promise.catch(() => {});
+    this.#ready.reject(new Error(`the process ended with ${code}: ${stderr}`));
+    return { code, stdout, stderr };
+  }
+
+  async #readOutput(): Promise<string> {
+    let output = "";
+    for await (const text of this.#process.stdout.pipeThrough(new TextDecoderStream())) {
+      output += text;
+      const ready = /^causeway \S+ listening on (\S+)\n/m.exec(output);
+      if (ready !== null) this.#ready.resolve(ready[1]!);
+    }
+    return output;
+  }
+}
+
+async function text(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
+  let whole = "";
+  for await (const piece of stream.pipeThrough(new TextDecoderStream())) whole += piece;
+  return whole;
+}
