@@ -59,6 +59,9 @@ export async function serveCommand(config: Config, output: Output): Promise<numb
   return await runService(() => startService(config, { log }), { log, output });
 }
 
+/** Milliseconds that peers have to answer when everything is closed. */
+const LAST_FAREWELLS = 2_500;
+
 /** Starts a service, says where it listens, and stops it when the process is told to end. */
 export async function runService(
   start: () => Promise<Service>,
@@ -83,6 +86,9 @@ export async function runService(
   log.info("shutting down", { signal });
   await service.stop();
   log.info("shut down");
+  // Upstream streams have two seconds to be closed by their servers. Who has not answered our
+  // closing by then, a server or a WebSocket's client, does not keep the process.
+  Deno.unrefTimer(setTimeout(() => Deno.exit(0), LAST_FAREWELLS));
   return 0;
 }
 

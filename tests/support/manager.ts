@@ -1,3 +1,4 @@
+import { type Cancel, type Clock, systemClock } from "../../src/clock.ts";
 import type { Config } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { ManagerEvent } from "../../src/events.ts";
@@ -25,8 +26,10 @@ export async function runManager(
 ): Promise<RunningManager> {
   const config = configOf(options.toml ?? "");
   const events: ManagerEvent[] = [];
+  const clock = new JumpingClock();
   const manager = new ConnectionManager({
     config,
+    clock,
     onEvent: (event) => events.push(event),
     ...(options.connector ? { connector: options.connector } : {}),
   });
@@ -40,8 +43,43 @@ export async function runManager(
     manager,
     events,
     async [Symbol.asyncDispose]() {
-      await manager.shutdown();
+      const shutdown = manager.shutdown();
+      // Clients that are between two requests would be waited for.
+      clock.jump(10_000);
+      await shutdown;
       await listener.close();
     },
   };
+}
+
+/** The system's clock, which can be put forward. */
+class JumpingClock implements Clock {
+  #ahead = 0;
+  readonly #timers = new Map<Cancel, { readonly at: number; readonly wake: () => void }>();
+
+  now(): number {
+    return systemClock.now() + this.#ahead;
+  }
+
+  after(ms: number, wake: () => void): Cancel {
+    const stop = systemClock.after(ms, () => {
+      this.#timers.delete(cancel);
+      wake();
+    });
+    const cancel = () => {
+      this.#timers.delete(cancel);
+      stop();
+    };
+    this.#timers.set(cancel, { at: this.now() + ms, wake });
+    return cancel;
+  }
+
+  jump(ms: number): void {
+    this.#ahead += ms;
+    for (const [cancel, { at, wake }] of [...this.#timers]) {
+      if (at > this.now()) continue;
+      cancel();
+      wake();
+    }
+  }
 }

@@ -57,6 +57,8 @@ const FEATURES_PATIENCE = 10_000;
  * late: it leaves this much (milliseconds) before the wait is over.
  */
 const WAIT_MARGIN = 200;
+/** How long a client has to ask, when the connection manager goes down (milliseconds). */
+const LAST_CALL = 2_000;
 /** What is queued goes out in answers of about this size, so that what is kept for repetition stays small. */
 const RESPONSE_BYTES = 262_144;
 
@@ -86,6 +88,8 @@ export class BoshSession {
   #owed: "nothing" | "stream-attributes" = "nothing";
   /** The upstream is over, and the client has yet to be told. */
   #final: Final | undefined;
+  /** When the connection manager stops waiting for the client to be told (milliseconds). */
+  #lastCall: number | undefined;
   #over = false;
   /** Since when no request has been held (milliseconds); counts while none is. */
   #quietSince: number;
@@ -213,12 +217,18 @@ export class BoshSession {
   handleTimeout(now: number): void {
     if (this.#over) return;
     this.#answerDue(now);
+    if (this.#final && this.#lastCall !== undefined && now >= this.#lastCall) {
+      return this.#end(this.#final.condition, this.#final.reason, { clean: true });
+    }
     if (this.#window.anyLive || now < this.#quietSince + this.granted.inactivity) return;
     const seconds = Math.round(this.granted.inactivity / 1000);
     this.#fail(now, "item-not-found", `no request from the client for ${seconds} s`);
   }
 
-  /** The connection manager goes down: every client that listens is told. */
+  /**
+   * The connection manager goes down: whoever listens is told at once, and a client between two
+   * requests has a moment to ask.
+   */
   shutdown(now: number): void {
     if (this.#over) return;
     this.#final ??= {
@@ -226,8 +236,8 @@ export class BoshSession {
       reason: "the connection manager is shutting down",
       payloads: [],
     };
+    this.#lastCall = now + LAST_CALL;
     this.#flush(now);
-    if (!this.#over) this.#end(this.#final.condition, this.#final.reason, { clean: true });
   }
 
   // ---- outputs
@@ -246,7 +256,8 @@ export class BoshSession {
   /** When `handleTimeout` is due (milliseconds), if ever. */
   get deadline(): number | undefined {
     if (this.#over) return undefined;
-    return this.#window.deadline ?? this.#quietSince + this.granted.inactivity;
+    const next = this.#window.deadline ?? this.#quietSince + this.granted.inactivity;
+    return Math.min(next, this.#lastCall ?? Infinity);
   }
 
   // ---- transitions

@@ -395,12 +395,30 @@ Deno.test("B-122 B-123 shutdown: whoever listens is told, the stream is closed i
     "close",
     "ended system-shutdown: the connection manager is shutting down",
   ]);
+});
+
+Deno.test("B-122 a client between two requests has a moment to ask, and loses nothing that was queued", () => {
+  const body = "<body type='terminate' condition='system-shutdown' " +
+    "message='the connection manager is shutting down'/>";
+  const end = ["close", "ended system-shutdown: the connection manager is shutting down"];
+  const talk = established();
+  talk.server("<message/>");
+  talk.shutdown();
+  assert.deepEqual(talk.take(), []);
+  talk.wait(1);
+  talk.client("rid='11'");
+  talk.client("rid='12'");
+  assert.deepEqual(talk.take(), [
+    "answer 1: <body><message xmlns='jabber:client'/></body>",
+    `answer 2: ${body}`,
+    ...end,
+  ]);
   const quiet = established();
   quiet.shutdown();
-  assert.deepEqual(quiet.take(), [
-    "close",
-    "ended system-shutdown: the connection manager is shutting down",
-  ]);
+  quiet.wait(1.9);
+  assert.deepEqual(quiet.take(), []);
+  quiet.wait(0.1);
+  assert.deepEqual(quiet.take(), end);
 });
 
 Deno.test("X-002 X-004 stanzas get jabber:client, and prefixes of the stream header where they are used", () => {
