@@ -1,3 +1,4 @@
+import type { Payload } from "./protocol/xml/payload.ts";
 import type { ClientInfo } from "./upstream/connector.ts";
 
 /**
@@ -10,6 +11,8 @@ export type ManagerEvent =
     readonly session: string;
     readonly domain: string;
     readonly client: ClientInfo;
+    /** What the client says it is; a stranger's word. */
+    readonly userAgent?: string | undefined;
   }
   | {
     readonly type: "session-ended";
@@ -42,6 +45,15 @@ export type ManagerEvent =
     readonly reason: string;
     /** Another target is tried next. */
     readonly retrying: boolean;
+  }
+  /** Stanzas that never reached the client of a session that ended. */
+  | {
+    readonly type: "undelivered";
+    readonly session: string;
+    readonly domain: string;
+    readonly client: ClientInfo;
+    /** The bytes are the receiver's to keep. */
+    readonly payloads: readonly Payload[];
   }
   /** A fault of ours: one session ended for it, the process goes on. */
   | { readonly type: "fault"; readonly session: string | undefined; readonly error: unknown };

@@ -58,8 +58,9 @@ export function eventLogger(log: Log): EventSink {
   return (event) => {
     switch (event.type) {
       case "session-created": {
-        const { session, domain, client } = event;
-        return log.info("session created", { session, domain, ...clientFields(client) });
+        const { session, domain, client, userAgent } = event;
+        const fields = { session, domain, ...clientFields(client), agent: userAgent };
+        return log.info("session created", fields);
       }
       case "session-ended": {
         const { session, domain, client, condition, reason } = event;
@@ -79,6 +80,11 @@ export function eventLogger(log: Log): EventSink {
       case "upstream-failed": {
         const { session, domain, target, phase, reason, retrying } = event;
         return log.warn("upstream failed", { session, domain, target, phase, reason, retrying });
+      }
+      case "undelivered": {
+        const { session, domain, client, payloads } = event;
+        const fields = { session, domain, ...clientFields(client), stanzas: payloads.length };
+        return log.warn("stanzas not delivered", fields);
       }
       case "fault": {
         const { session, error } = event;

@@ -39,7 +39,7 @@ export class ConnectionManager implements AsyncDisposable {
     const { config, clock = systemClock, onEvent = () => {} } = options;
     this.#emit = onEvent;
     this.#pages = options.pages ?? [];
-    this.#registry = new Registry(config.limits.sessions);
+    this.#registry = new Registry(config.limits.sessions, clock);
     const connector = options.connector ?? tcpConnector({
       settings: (domain) => findDomain(config, domainKey(domain) ?? domain),
       limits: config.limits,

@@ -17,7 +17,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "upstream": ["connector", "protocol", "shared", "config"],
   "connector": ["protocol"],
   "log": ["shared", "config", "connector"],
-  "shared": ["config", "connector"],
+  "shared": ["config", "connector", "protocol"],
   "config": [],
   "version": [],
   "protocol": [],

@@ -43,7 +43,17 @@ export interface BoshConfig {
   readonly maxWait: number;
   readonly maxHold: number;
   readonly inactivity: number;
+  readonly maxInactivity: number;
   readonly polling: number;
+  /** Replacing held requests too quickly ends a session. */
+  readonly strict: boolean;
+  /** 0: no pausing. */
+  readonly maxPause: number;
+  readonly maxStreams: number;
+  readonly acks: boolean;
+  readonly report: boolean;
+  /** GET and JSONP. */
+  readonly script: boolean;
 }
 
 export interface WebSocketConfig {
@@ -66,6 +76,8 @@ export interface UpstreamConfig {
   /** For each of: name lookup, TCP, TLS, stream features. */
   readonly connectTimeout: number;
   readonly tls: TlsPolicy;
+  /** `host:port` patterns that a client's `route` may name; empty: a `route` is ignored. */
+  readonly allowRoute: readonly string[];
   /** PEM certificates trusted besides the system's own; `undefined`: none. */
   readonly ca: string | undefined;
   /** DNS server for SRV and address lookups; `undefined`: the system's. */

@@ -87,12 +87,43 @@ export const sections = {
     inactivity: key(
       kinds.integer(1, 3_600),
       60,
-      "Seconds that a session outlives its last request (inactivity).",
+      "Seconds that a session outlives its last request (inactivity), unless the client asks.",
+    ),
+    max_inactivity: key(
+      kinds.integer(1, 86_400),
+      160,
+      "The most seconds of inactivity that a client may ask for.",
     ),
     polling: key(
       kinds.integer(0, 600),
       5,
       "Seconds that a polling client must leave between empty requests (polling).",
+    ),
+    overactivity: key(
+      kinds.choice(["lenient", "strict"]),
+      "lenient",
+      '"strict" ends sessions whose empty requests follow each other faster than polling.',
+    ),
+    max_pause: key(
+      kinds.integer(0, 86_400),
+      120,
+      "Seconds that a client may pause its session (maxpause). 0: no pausing.",
+    ),
+    max_streams: key(
+      kinds.integer(1, 64),
+      8,
+      "Streams to XMPP servers in one session. 1: no further ones.",
+    ),
+    acks: key(kinds.boolean, true, "Requests and responses may be acknowledged (ack)."),
+    report: key(
+      kinds.boolean,
+      false,
+      "Tell clients that acknowledge too little what they lack (report). Some clients break.",
+    ),
+    script: key(
+      kinds.boolean,
+      true,
+      'GET with ?data= and JSONP; off whenever http.allowed_origins is not "*".',
     ),
   },
   websocket: {
@@ -141,6 +172,11 @@ export const sections = {
       kinds.choice(["required", "optional", "never"]),
       "required",
       'TLS to the XMPP server: "required", "optional" (used where it is offered) or "never".',
+    ),
+    allow_route: key(
+      kinds.list(kinds.routePattern),
+      [],
+      'host:port patterns that a client\'s route may name, such as "*.example.org:5222".',
     ),
     ca: absent(
       kinds.certificateFile,

@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { parse } from "smol-toml";
 import { canonicalAddress, splitHostPort } from "./address.ts";
 import type { ConnectTarget } from "./config.ts";
-import { domainKey } from "./domains.ts";
+import { domainKey, domainPattern } from "./domains.ts";
 
 /** How the values of a key are read. What comes out is legal; what is not is reported. */
 export interface Kind<T> {
@@ -228,6 +228,21 @@ export const nameserver: Kind<{ readonly address: string; readonly port: number 
     );
   },
 );
+
+/** `host:port` with a name, `*.name` or an address as its host, and a number or `*` as its port. */
+export const routePattern: Kind<string> = text((written, site) => {
+  const match = /^(.+):([0-9]{1,5}|\*)$/.exec(written);
+  const [, host = "", port = ""] = match ?? [];
+  const name = host.startsWith("[")
+    ? canonicalAddress(host.slice(1, -1))
+    : domainPattern(host) ?? canonicalAddress(host);
+  if (name !== undefined && name !== "*" && (port === "*" || isPort(Number(port)))) {
+    return `${name}:${port}`;
+  }
+  return site.report(
+    `${show(written)} is not a route; write host:port, such as "xmpp.example.org:5222"`,
+  );
+});
 
 /** `xmpp://host[:port]` or `xmpps://host[:port]`. */
 export const connectUrl: Kind<ConnectTarget> = text((written, site) => {

@@ -34,7 +34,15 @@ export function settle(draft: Draft): Config {
       maxWait: bosh.max_wait * 1000,
       maxHold: bosh.max_hold,
       inactivity: bosh.inactivity * 1000,
+      maxInactivity: bosh.max_inactivity * 1000,
       polling: bosh.polling * 1000,
+      strict: bosh.overactivity === "strict",
+      maxPause: bosh.max_pause * 1000,
+      maxStreams: bosh.max_streams,
+      acks: bosh.acks,
+      report: bosh.report,
+      // A script of any origin can read what JSONP answers, whatever the list says.
+      script: bosh.script && http.allowed_origins.includes("*"),
     },
     websocket: { path: websocket.path, pingInterval: websocket.ping_interval * 1000 },
     limits: {
@@ -65,8 +73,18 @@ function listenConfig(settings: Settings): ListenConfig {
 }
 
 function upstreamConfig(settings: Settings): UpstreamConfig {
-  const { connect, connect_timeout, tls, ca, nameserver } = values(domainKeys, settings);
-  return { connect, connectTimeout: connect_timeout * 1000, tls, ca, nameserver };
+  const { connect, connect_timeout, tls, allow_route, ca, nameserver } = values(
+    domainKeys,
+    settings,
+  );
+  return {
+    connect,
+    connectTimeout: connect_timeout * 1000,
+    tls,
+    allowRoute: allow_route,
+    ca,
+    nameserver,
+  };
 }
 
 function checkListeners(draft: Draft, config: Config): void {

@@ -1,57 +1,91 @@
 import { createHash } from "node:crypto";
 import { Alarm } from "../clock.ts";
-import type { CreationRequest, SessionRequest } from "../protocol/bosh/body.ts";
+import type { BoshAction } from "../protocol/bosh/actions.ts";
+import type { CreationRequest, SessionRequest, StreamRequest } from "../protocol/bosh/body.ts";
 import type { TerminalCondition } from "../protocol/bosh/conditions.ts";
+import type { ContentAssembler } from "../protocol/bosh/content_assembler.ts";
 import { terminalBody } from "../protocol/bosh/response.ts";
-import { type BoshAction, BoshSession, type RequestId } from "../protocol/bosh/session.ts";
-import type { StreamEnd, StreamHeader } from "../protocol/stream/c2s.ts";
+import { BoshSession } from "../protocol/bosh/session.ts";
+import type { RequestId } from "../protocol/bosh/window.ts";
+import type { StreamEnd, StreamHeader, StreamOpening } from "../protocol/stream/c2s.ts";
 import type { Payload } from "../protocol/xml/payload.ts";
 import type { ClientInfo, Upstream, UpstreamEvents } from "../upstream/connector.ts";
 import type { Actor } from "./registry.ts";
 import { randomName, type SessionShell } from "./session_shell.ts";
+import { chooseStream, type StreamTarget } from "./stream_choice.ts";
 
-export type BoshResponse = Uint8Array<ArrayBuffer>;
+/** The response to one request. */
+export interface BoshResponse {
+  readonly status: number;
+  readonly body: Uint8Array<ArrayBuffer>;
+}
+
 /** Takes the response to one request. */
-export type BoshReply = (body: BoshResponse) => void;
+export type BoshReply = (response: BoshResponse) => void;
+
+/** What the endpoint knows of a session that is to be. */
+export interface BoshCreation {
+  readonly creation: CreationRequest;
+  /** Where its first stream goes. */
+  readonly target: StreamTarget;
+  readonly client: ClientInfo;
+  /** The client writes `to` on every request. */
+  readonly writesToAlways: boolean;
+  /** Every response of the session has it; `undefined`: the client did not ask for any. */
+  readonly contentType: string | undefined;
+  /** The session was created by GET in the manner of XEP-0252, and goes on like that. */
+  readonly assembler: ContentAssembler | undefined;
+}
 
 /**
  * The thin shell of one BOSH session: it gives the session its inputs, performs what the session
  * asks, and keeps one alarm. An input runs to its end before the next one begins, so the event
  * loop is its mailbox and a method call is its message.
  */
-export class BoshActor implements Actor, UpstreamEvents {
+export class BoshActor implements Actor {
   /** The session in logs: a hash, because whoever knows the sid owns the session. */
   readonly name: string;
+  readonly contentType: string | undefined;
+  /** Its requests come by GET in the manner of XEP-0252. */
+  readonly isScript: boolean;
   readonly #shell: SessionShell;
   readonly #sid = randomName();
   readonly #session: BoshSession;
   readonly #alarm: Alarm;
   readonly #client: ClientInfo;
+  readonly #creation: CreationRequest;
   readonly #domain: string;
   readonly #created: number;
   readonly #replies = new Map<RequestId, BoshReply>();
+  readonly #upstreams = new Map<string, Upstream>();
+  /** Where the streams go that are about to be opened. */
+  readonly #targets = new Map<StreamOpening, StreamTarget>();
   #nextRequest = 0;
-  #upstream: Upstream | undefined;
   #ended = false;
 
   /** Opens a session; the creation request is answered through `reply`. */
-  constructor(
-    shell: SessionShell,
-    init: { creation: CreationRequest; domain: string; client: ClientInfo },
-    reply: BoshReply,
-  ) {
+  constructor(shell: SessionShell, init: BoshCreation, reply: BoshReply) {
     const { config, clock, registry, emit } = shell;
     this.#shell = shell;
     this.#client = init.client;
-    this.#domain = init.domain;
+    this.#creation = init.creation;
+    this.#domain = init.target.opening.to;
+    this.contentType = init.contentType;
+    this.isScript = init.assembler !== undefined;
     this.name = createHash("sha256").update(this.#sid).digest("hex").slice(0, 8);
     this.#created = clock.now();
     this.#alarm = new Alarm(clock, () => this.#input((now) => this.#session.handleTimeout(now)));
+    this.#targets.set(init.target.opening, init.target);
     this.#session = new BoshSession(this.#created, this.#register(reply), {
       sid: this.#sid,
-      to: init.domain,
       creation: init.creation,
+      opening: init.target.opening,
       limits: { ...config.bosh, queuedBytes: config.limits.queuedBytes },
+      assembler: init.assembler,
+      writesToAlways: init.writesToAlways,
+      chooseStream: (request) => this.#choose(request),
+      nameStream: randomName,
+      sha1: (text) => createHash("sha1").update(text).digest("hex"),
     });
     registry.add(this);
     registry.name(this.#sid, this);
@@ -60,6 +94,7 @@ export class BoshActor implements Actor, UpstreamEvents {
       session: this.name,
       domain: this.#domain,
       client: this.#client,
+      userAgent: init.creation.userAgent,
     });
     this.#input(() => {});
   }
@@ -87,25 +122,25 @@ export class BoshActor implements Actor, UpstreamEvents {
   /** The creation request's number, for {@link abandon}. */
   static readonly CREATION: RequestId = 0;
 
-  // ---- from the upstream
-
-  opened(header: StreamHeader): void {
-    this.#input((now) => this.#session.streamOpened(now, header));
-  }
-
-  deliver(payloads: readonly Payload[]): void {
-    this.#input((now) => this.#session.deliver(now, payloads));
-  }
-
-  ended(end: StreamEnd): void {
-    this.#upstream = undefined;
-    this.#input((now) => this.#session.streamEnded(now, end));
-  }
-
   // ---- from the connection manager
 
   shutdown(): void {
     this.#input((now) => this.#session.shutdown(now));
+  }
+
+  // ---- from the upstreams
+
+  #eventsOf(stream: string): UpstreamEvents {
+    return {
+      opened: (header: StreamHeader) =>
+        this.#input((now) => this.#session.streamOpened(now, stream, header)),
+      deliver: (payloads: readonly Payload[]) =>
+        this.#input((now) => this.#session.deliver(now, stream, payloads)),
+      ended: (end: StreamEnd) => {
+        this.#upstreams.delete(stream);
+        this.#input((now) => this.#session.streamEnded(now, stream, end));
+      },
+    };
   }
 
   // ---- the shell
@@ -122,10 +157,10 @@ export class BoshActor implements Actor, UpstreamEvents {
     try {
       input(this.#shell.clock.now());
       for (let action; (action = this.#session.poll());) this.#perform(action);
-      this.#alarm.set(this.#session.deadline);
+      if (!this.#ended) this.#alarm.set(this.#session.deadline);
     } catch (error) {
       this.#shell.emit({ type: "fault", session: this.name, error });
-      this.#upstream?.abort();
+      for (const upstream of this.#upstreams.values()) upstream.abort();
       this.#end("internal-server-error", "a fault of the connection manager");
     }
   }
@@ -133,27 +168,35 @@ export class BoshActor implements Actor, UpstreamEvents {
   #perform(action: BoshAction): void {
     switch (action.type) {
       case "respond":
-        this.#replies.get(action.request)?.(action.body);
+        this.#replies.get(action.request)?.({ status: action.status, body: action.body });
         this.#replies.delete(action.request);
         return;
       case "open-stream":
-        this.#upstream = this.#shell.connector.open(
-          { opening: action.opening, session: this.name, client: this.#client },
-          this,
-        );
-        return;
+        return this.#open(action.stream, action.opening);
       case "restart-stream":
-        return this.#upstream?.restart();
-      case "send":
-        this.#upstream?.send(action.content);
-        if ((this.#upstream?.queuedBytes ?? 0) > this.#shell.config.limits.queuedBytes) {
+        return this.#upstreams.get(action.stream)?.restart({ attributes: action.attributes });
+      case "send": {
+        const upstream = this.#upstreams.get(action.stream);
+        upstream?.send(action.content);
+        if ((upstream?.queuedBytes ?? 0) > this.#shell.config.limits.queuedBytes) {
           this.#session.congested(this.#shell.clock.now());
         }
         return;
+      }
       case "flow":
-        return this.#upstream?.flow(action.open);
-      case "close-stream":
-        return action.clean ? this.#upstream?.close() : this.#upstream?.abort();
+        return this.#upstreams.get(action.stream)?.flow(action.open);
+      case "close-stream": {
+        const upstream = this.#upstreams.get(action.stream);
+        return action.clean ? upstream?.close() : upstream?.abort();
+      }
+      case "undelivered":
+        return this.#shell.emit({
+          type: "undelivered",
+          session: this.name,
+          domain: this.#domain,
+          client: this.#client,
+          payloads: action.payloads,
+        });
       case "ended":
         return this.#end(action.condition, action.reason);
       default:
@@ -161,23 +204,46 @@ export class BoshActor implements Actor, UpstreamEvents {
     }
   }
 
+  #choose(request: StreamRequest) {
+    const choice = chooseStream(this.#shell.config, request);
+    if (choice.type === "open") this.#targets.set(choice.opening, choice);
+    return choice;
+  }
+
+  #open(stream: string, opening: StreamOpening): void {
+    const route = this.#targets.get(opening)?.route;
+    this.#targets.delete(opening);
+    const request = {
+      opening,
+      session: this.name,
+      client: this.#client,
+      secure: this.#creation.secure,
+      ...(route ? { route } : {}),
+    };
+    const upstream = this.#shell.connector.open(request, this.#eventsOf(stream));
+    this.#upstreams.set(stream, upstream);
+  }
+
   #end(condition: TerminalCondition | undefined, reason: string): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#alarm.stop();
-    this.#shell.registry.remove(this, this.#sid);
+    const { registry, clock, emit } = this.#shell;
+    const isLegacy = this.#creation.ver === undefined;
+    const { contentType, isScript } = this;
+    registry.bury(this, this.#sid, { condition, reason, isLegacy, isScript, contentType });
     // Whoever still waits was forgotten by a fault: no request is left without an answer.
     const body = terminalBody("internal-server-error", reason);
-    for (const reply of this.#replies.values()) reply(body);
+    for (const reply of this.#replies.values()) reply({ status: 200, body });
     this.#replies.clear();
-    this.#shell.emit({
+    emit({
       type: "session-ended",
       session: this.name,
       domain: this.#domain,
       client: this.#client,
       condition,
       reason,
-      duration: this.#shell.clock.now() - this.#created,
+      duration: clock.now() - this.#created,
     });
   }
 }

@@ -1,27 +1,44 @@
 import type { HttpConfig } from "../config/config.ts";
-import { readBody } from "../protocol/bosh/body.ts";
-import { EMPTY_BODY, terminalBody } from "../protocol/bosh/response.ts";
+import { type CreationRequest, readBody, readScriptBody } from "../protocol/bosh/body.ts";
+import { httpStatus, type TerminalCondition } from "../protocol/bosh/conditions.ts";
+import { ContentAssembler, payloadsOf } from "../protocol/bosh/content_assembler.ts";
+import { EMPTY_BODY, refusalBody, terminalBody } from "../protocol/bosh/response.ts";
+import { NS } from "../protocol/xml/names.ts";
 import { XmlTokenizer } from "../protocol/xml/tokenizer.ts";
 import { BoshActor, type BoshReply, type BoshResponse } from "./bosh_actor.ts";
-import { chooseDomain } from "./domain_choice.ts";
 import type { Answer, Exchange, Handler } from "./exchange.ts";
 import { CommonHeaders, preflight, textAnswer } from "./http.ts";
+import { isScriptRequest, readScriptRequest, scriptAnswer } from "./script_syntax.ts";
 import type { SessionShell } from "./session_shell.ts";
+import { chooseStream } from "./stream_choice.ts";
 
 const METHODS = "GET, HEAD, OPTIONS, POST";
 const PAGE = "This is a BOSH endpoint (XEP-0124). XMPP clients POST to it.\n";
+const XML = "text/xml; charset=utf-8";
+const SCRIPT = "text/javascript; charset=utf-8";
+
+/** Some clients write `xmpp:restart` and forget to declare the prefix (XEP-0206 §5). */
+const ASSUMED = [{ prefix: "xmpp", namespace: NS.XBOSH }];
+
+const NO_SESSION = { condition: "item-not-found", reason: "there is no such session" } as const;
+
+interface TypedResponse extends BoshResponse {
+  /** Missing: as the syntax has it. */
+  readonly contentType?: string | undefined;
+}
 
 /** XMPP over BOSH (XEP-0124, XEP-0206) at one path. */
 export function boshEndpoint(shell: SessionShell): Handler {
   const { config, registry } = shell;
   const common = new CommonHeaders(config.http);
-  const xml = new CommonHeaders(config.http, { "content-type": "text/xml; charset=utf-8" });
-  // Bodies are read in one go, one after the other, so all of them share one tokenizer.
-  const tokenizer = new XmlTokenizer({
+  const xml = new CommonHeaders(config.http, { "content-type": XML });
+  const limits = {
     payloadBytes: config.limits.clientStanza,
     depth: config.limits.depth,
     attributes: 128,
-  });
+  };
+  // Bodies are read in one go, one after the other, so all of them share one tokenizer.
+  const tokenizer = new XmlTokenizer(limits, ASSUMED);
 
   return (exchange) => {
     switch (exchange.method) {
@@ -30,8 +47,9 @@ export function boshEndpoint(shell: SessionShell): Handler {
       case "OPTIONS":
         return preflight(common.for(exchange), METHODS);
       case "GET":
+        return isScriptRequest(exchange.query) ? get(exchange) : page(exchange);
       case "HEAD":
-        return textAnswer(200, PAGE, common.for(exchange));
+        return page(exchange);
       default:
         return textAnswer(405, `Use one of: ${METHODS}\n`, {
           ...common.for(exchange),
@@ -40,58 +58,106 @@ export function boshEndpoint(shell: SessionShell): Handler {
     }
   };
 
+  function page(exchange: Exchange): Answer {
+    return textAnswer(200, PAGE, common.for(exchange));
+  }
+
   async function post(exchange: Exchange): Promise<Answer> {
     const bytes = await exchange.body(config.http.maxBody);
     if (bytes === undefined) return tooLarge(exchange, config.http);
     if (bytes.length === 0) {
       return textAnswer(400, "The request has no <body/>.\n", common.for(exchange));
     }
-    const response = respondTo(bytes, exchange);
-    const body = response instanceof Promise ? await response : response;
-    return { status: 200, headers: xml.for(exchange), body };
+    const { contentType, ...response } = await respondTo(bytes, exchange, { isScript: false });
+    return { ...response, headers: withType(xml.for(exchange), contentType) };
+  }
+
+  async function get(exchange: Exchange): Promise<Answer> {
+    if (!config.bosh.script) {
+      return textAnswer(404, "Requests by GET are switched off here.\n", common.for(exchange));
+    }
+    const request = readScriptRequest(exchange.query);
+    if (request.type === "refused") {
+      return textAnswer(400, `${request.reason}\n`, common.for(exchange));
+    }
+    const isScript = request.type === "script";
+    const { contentType, ...response } = await respondTo(request.body, exchange, { isScript });
+    const headers = xml.for(exchange);
+    if (request.type === "data") return { ...response, headers: withType(headers, contentType) };
+    const type = isScript && contentType !== undefined ? contentType : SCRIPT;
+    return scriptAnswer(request, response.body, withType(headers, type));
   }
 
   /** The response to one request body, now or when its session has it. */
-  function respondTo(bytes: Uint8Array, exchange: Exchange): BoshResponse | Promise<BoshResponse> {
-    const body = readBody(bytes, tokenizer);
-    switch (body.type) {
-      case "refused": {
-        const { condition, reason, session } = body;
-        const actor = session && registry.get(session.sid);
-        if (!actor) return terminalBody(condition, reason);
-        return new Promise((reply) => actor.refuse(condition, reason, reply));
-      }
-      case "continue": {
-        const actor = registry.get(body.sid);
-        if (!actor) return terminalBody("item-not-found", "there is no such session");
-        return held(exchange, (reply) => {
+  async function respondTo(
+    bytes: Uint8Array,
+    exchange: Exchange,
+    { isScript }: { isScript: boolean },
+  ): Promise<TypedResponse> {
+    const charset = declaredCharset(exchange);
+    if (charset !== undefined) return terminal("bad-request", `only UTF-8 is read, not ${charset}`);
+    const body = isScript ? readScriptBody(bytes, tokenizer) : readBody(bytes, tokenizer);
+    if (body.type === "create") {
+      const contentType = allowedType(body.contentType, isScript);
+      return { ...await create(body, exchange, contentType), contentType };
+    }
+    const sid = body.type === "continue" ? body.sid : body.session?.sid;
+    const actor = sid === undefined ? undefined : registry.get(sid);
+    // XEP-0252 §2.1: "all subsequent client requests and connection manager responses within the
+    // session MUST be sent using Script Syntax".
+    if (actor === undefined || actor.isScript !== isScript) {
+      const { condition, reason } = body.type === "refused" ? body : NO_SESSION;
+      return farewell(sid, isScript) ?? terminal(condition, reason);
+    }
+    const { contentType } = actor;
+    const response =
+      await (body.type === "refused"
+        ? new Promise<BoshResponse>((reply) => actor.refuse(body.condition, body.reason, reply))
+        : held(exchange, (reply) => {
           const request = actor.request(body, reply);
           return () => actor.abandon(request);
-        });
-      }
-      case "create": {
-        // A page that lost its sid goes on posting stanzas: it has no use for a new session.
-        if (body.to === undefined && body.content.length > 0) {
-          return terminalBody("improper-addressing", "a request with neither sid nor 'to'");
-        }
-        const choice = chooseDomain(config, body.to);
-        if (choice.type === "refused") return terminalBody(choice.condition, choice.reason);
-        if (registry.refusal) {
-          return terminalBody(registry.refusal.condition, registry.refusal.reason);
-        }
-        const client = { ...exchange.peer, transport: "bosh" as const };
-        return held(exchange, (reply) => {
-          const actor = new BoshActor(
-            shell,
-            { creation: body, domain: choice.domain, client },
-            reply,
-          );
-          return () => actor.abandon(BoshActor.CREATION);
-        });
-      }
-      default:
-        return body satisfies never;
+        }));
+    return { ...response, contentType };
+  }
+
+  function create(
+    body: CreationRequest,
+    exchange: Exchange,
+    contentType: string | undefined,
+  ): BoshResponse | Promise<BoshResponse> {
+    // A page that lost its sid goes on posting stanzas: it has no use for a new session.
+    if (body.stream.to === undefined && body.content.length > 0) {
+      return terminal("improper-addressing", "a request with neither sid nor 'to'", body);
     }
+    const target = chooseStream(config, body.stream);
+    if (target.type === "refused") return terminal(target.condition, target.reason, body);
+    const { refusal } = registry;
+    if (refusal) return terminal(refusal.condition, refusal.reason, body);
+    const assembler = body.octets && new ContentAssembler(new XmlTokenizer(limits, ASSUMED));
+    const payloads = payloadsOf(body, assembler);
+    if (payloads.type === "refused") return terminal(payloads.condition, payloads.reason, body);
+    const init = {
+      creation: { ...body, content: payloads.content, failures: payloads.failures },
+      assembler,
+      target,
+      client: { ...exchange.peer, transport: "bosh" as const },
+      // libpurple does, from its first request on.
+      writesToAlways: /libpurple/i.test(exchange.header("user-agent") ?? ""),
+      contentType,
+    };
+    return held(exchange, (reply) => {
+      const actor = new BoshActor(shell, init, reply);
+      return () => actor.abandon(BoshActor.CREATION);
+    });
+  }
+
+  /** Why a session ended that is no more, if it is known. */
+  function farewell(sid: string | undefined, isScript: boolean): TypedResponse | undefined {
+    const epitaph = sid === undefined ? undefined : registry.epitaph(sid);
+    if (epitaph === undefined || epitaph.isScript !== isScript) return undefined;
+    const { condition = "item-not-found", reason, isLegacy, contentType } = epitaph;
+    const status = isLegacy ? httpStatus(condition) : 200;
+    return { status, body: terminalBody(condition, reason), contentType };
   }
 
   function tooLarge(exchange: Exchange, { maxBody }: HttpConfig): Answer {
@@ -102,19 +168,55 @@ export function boshEndpoint(shell: SessionShell): Handler {
   }
 }
 
+/** `creation` is the request, where it can be known whether its client has a `ver` (XEP-0124 §17.1). */
+function terminal(
+  condition: TerminalCondition,
+  reason: string,
+  creation?: CreationRequest,
+): BoshResponse {
+  const isLegacy = creation !== undefined && creation.ver === undefined;
+  return { status: isLegacy ? httpStatus(condition) : 200, body: refusalBody(condition, reason) };
+}
+
+/**
+ * The media type that a client asked for. A form of another site can ask for any, so it must be one
+ * that no browser takes for a page, or for a script where none is expected; and where one is
+ * expected it must be a script's, because browsers run nothing else.
+ */
+function allowedType(wanted: string | undefined, isScript: boolean): string | undefined {
+  const allowed = isScript
+    ? /^(?:text|application)\/(?:x-)?javascript(?: *; *charset=("?)utf-8\1)?$/i
+    : /^(?:text\/xml|application\/xml|text\/plain)(?: *; *charset=("?)utf-8\1)?$/i;
+  return wanted !== undefined && allowed.test(wanted) ? wanted : undefined;
+}
+
+function withType(
+  headers: Readonly<Record<string, string>>,
+  contentType: string | undefined,
+): Readonly<Record<string, string>> {
+  return contentType === undefined ? headers : { ...headers, "content-type": contentType };
+}
+
+/** A charset that the request claims to be in and that is not UTF-8 (XEP-0124 §6). */
+function declaredCharset(exchange: Exchange): string | undefined {
+  const type = exchange.header("content-type");
+  const match = type === undefined ? null : /;\s*charset\s*=\s*"?([^\s;"]{1,40})/i.exec(type);
+  return match === null || /^(?:utf-?8|us-ascii)$/i.test(match[1]!) ? undefined : match[1];
+}
+
 /** Waits for a session's reply; `start` hands the request over and returns what to do if its client leaves. */
 function held(exchange: Exchange, start: (reply: BoshReply) => () => void): Promise<BoshResponse> {
   return new Promise((resolve) => {
     let answered = false;
-    const abandon = start((body) => {
+    const abandon = start((response) => {
       answered = true;
-      resolve(body);
+      resolve(response);
     });
     if (answered) return;
     exchange.onLost(() => {
       abandon();
       // Nobody reads it: the exchange is only brought to its end.
-      resolve(EMPTY_BODY);
+      resolve({ status: 200, body: EMPTY_BODY });
     });
   });
 }

@@ -70,7 +70,7 @@ export function denoFetch(
     try {
       const exchange = new DenoExchange(request, info);
       const answer = await handle(exchange);
-      return exchange.upgraded ?? toResponse(answer);
+      return exchange.upgraded ?? toResponse(answer, exchange);
     } catch (error) {
       onFault(error);
       return new Response("A fault of the connection manager.\n", { status: 500 });
@@ -78,8 +78,15 @@ export function denoFetch(
   };
 }
 
-function toResponse({ status, headers, body }: Answer): Response {
-  return new Response(body ?? null, { status, headers });
+function toResponse({ status, headers, body }: Answer, exchange: Exchange): Response {
+  // `Deno.serve` does not read a second request while the first is held. Clients that pipeline
+  // would wait for ever, and take separate connections when they are told to.
+  const agent = exchange.header("user-agent");
+  const pipelines = agent !== undefined && /gloox|libpurple/i.test(agent);
+  return new Response(body ?? null, {
+    status,
+    headers: pipelines ? { ...headers, connection: "close" } : headers,
+  });
 }
 
 class DenoExchange implements Exchange {

@@ -1,3 +1,5 @@
+import type { Clock } from "../clock.ts";
+import type { TerminalCondition } from "../protocol/bosh/conditions.ts";
 import type { BoshActor } from "./bosh_actor.ts";
 
 /** Anything that has a session to end when the connection manager goes down. */
@@ -5,21 +7,43 @@ export interface Actor {
   shutdown(): void;
 }
 
-/** All sessions there are. */
+/** Why a BOSH session is no more. */
+export interface Epitaph {
+  /** Missing when it ended in good order. */
+  readonly condition: TerminalCondition | undefined;
+  /** A sentence for people. */
+  readonly reason: string;
+  /** Its client knows HTTP's own errors only (XEP-0124 §17.1). */
+  readonly isLegacy: boolean;
+  /** Its requests came by GET in the manner of XEP-0252. */
+  readonly isScript: boolean;
+  /** The media type that its client asked for. */
+  readonly contentType: string | undefined;
+}
+
+/** How long it is remembered why a session ended (milliseconds), and of how many sessions. */
+const MEMORY = 300_000;
+const MOST_REMEMBERED = 10_000;
+
+/** All sessions there are, and why those ended that were. */
 export class Registry {
   readonly #limit: number;
+  readonly #clock: Clock;
   readonly #actors = new Set<Actor>();
   readonly #bySid = new Map<string, BoshActor>();
+  /** Oldest first. */
+  readonly #epitaphs = new Map<string, { readonly epitaph: Epitaph; readonly until: number }>();
   #closed = false;
   #whenEmpty: (() => void) | undefined;
 
-  constructor(limit: number) {
+  constructor(limit: number, clock: Clock) {
     this.#limit = limit;
+    this.#clock = clock;
   }
 
   /** Why no session may be opened now; the condition is the same for both transports. */
   get refusal():
-    | { condition: "internal-server-error" | "system-shutdown"; reason: string }
+    | { readonly condition: "internal-server-error" | "system-shutdown"; readonly reason: string }
     | undefined {
     if (this.#closed) {
       return { condition: "system-shutdown", reason: "the connection manager is shutting down" };
@@ -47,10 +71,27 @@ export class Registry {
     this.#bySid.set(sid, actor);
   }
 
-  remove(actor: Actor, sid?: string): void {
-    if (sid !== undefined) this.#bySid.delete(sid);
+  remove(actor: Actor): void {
     this.#actors.delete(actor);
     if (this.#actors.size === 0) this.#whenEmpty?.();
+  }
+
+  /** Removes a BOSH session and remembers why: its client may not have got the last answer. */
+  bury(actor: BoshActor, sid: string, epitaph: Epitaph): void {
+    const now = this.#clock.now();
+    this.#bySid.delete(sid);
+    this.#epitaphs.set(sid, { epitaph, until: now + MEMORY });
+    for (const [oldest, { until }] of this.#epitaphs) {
+      if (until > now && this.#epitaphs.size <= MOST_REMEMBERED) break;
+      this.#epitaphs.delete(oldest);
+    }
+    this.remove(actor);
+  }
+
+  /** Why the session of this sid ended; `undefined` when it is not known, or never was. */
+  epitaph(sid: string): Epitaph | undefined {
+    const entry = this.#epitaphs.get(sid);
+    return entry !== undefined && entry.until > this.#clock.now() ? entry.epitaph : undefined;
   }
 
   /** Opens nothing more, and tells every session that the end has come; settles when all are gone. */

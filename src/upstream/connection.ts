@@ -1,6 +1,12 @@
 import { Alarm, type Clock } from "../clock.ts";
 import { joined } from "../protocol/stream/bytes.ts";
-import type { C2sAction, C2sStream, StreamEnd, StreamHeader } from "../protocol/stream/c2s.ts";
+import type {
+  C2sAction,
+  C2sStream,
+  Restart,
+  StreamEnd,
+  StreamHeader,
+} from "../protocol/stream/c2s.ts";
 import type { Payload } from "../protocol/xml/payload.ts";
 import type { Pipe, TlsOptions } from "./dial.ts";
 import { NetworkError, within } from "./failure.ts";
@@ -86,8 +92,8 @@ export class Connection {
     this.#act();
   }
 
-  restart(): void {
-    this.#stream.restart();
+  restart(restart: Restart): void {
+    this.#stream.restart(restart);
     this.#act();
   }
 

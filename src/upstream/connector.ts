@@ -1,4 +1,4 @@
-import type { StreamEnd, StreamHeader, StreamOpening } from "../protocol/stream/c2s.ts";
+import type { Restart, StreamEnd, StreamHeader, StreamOpening } from "../protocol/stream/c2s.ts";
 import type { Payload } from "../protocol/xml/payload.ts";
 
 /**
@@ -15,6 +15,10 @@ export interface UpstreamRequest {
   /** A short name of the session, safe in logs. */
   readonly session: string;
   readonly client: ClientInfo;
+  /** Where the client wants to be taken, and may: it is reached there and nowhere else. */
+  readonly route?: { readonly hostname: string; readonly port: number };
+  /** The client refuses an upstream that is neither encrypted nor known to need no encryption. */
+  readonly secure?: boolean;
 }
 
 /** Who is at the other end of the session. */
@@ -33,7 +37,7 @@ export interface Upstream {
    */
   send(content: Uint8Array): void;
   /** Writes a new stream header on the same connection (XEP-0206 §5, RFC 7395 §3.7). */
-  restart(): void;
+  restart(restart?: Restart): void;
   /** Stops or resumes reading from the server: back-pressure. */
   flow(open: boolean): void;
   /** Ends the stream in good order: `</stream:stream>`, then the connection. */

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { ConnectTarget, UpstreamConfig } from "../config/config.ts";
 import type { EventSink, UpstreamPhase } from "../events.ts";
-import { C2sStream, type StreamEnd } from "../protocol/stream/c2s.ts";
+import { C2sStream, type Restart, type StreamEnd } from "../protocol/stream/c2s.ts";
 import { readStreamError } from "../protocol/stream/received_error.ts";
 import { Connection } from "./connection.ts";
 import type { Connector, Upstream, UpstreamEvents, UpstreamRequest } from "./connector.ts";
@@ -60,7 +60,7 @@ class TcpUpstream implements Upstream {
   readonly #cancel = new AbortController();
   #connection: Connection | undefined;
   /** What the client did before the stream was up, for whichever target it will be; then `undefined`. */
-  #early: (Uint8Array | "restart")[] | undefined = [];
+  #early: (Uint8Array | Restart)[] | undefined = [];
   #earlyBytes = 0;
   #flowing = true;
   /** `ended` has been told, or is about to be. */
@@ -93,10 +93,10 @@ class TcpUpstream implements Upstream {
     this.#connection?.send(content);
   }
 
-  restart(): void {
+  restart(restart: Restart = {}): void {
     if (this.#over) return;
-    this.#early?.push("restart");
-    this.#connection?.restart();
+    this.#early?.push(restart);
+    this.#connection?.restart(restart);
   }
 
   flow(open: boolean): void {
@@ -122,13 +122,26 @@ class TcpUpstream implements Upstream {
     return this.#early === undefined ? this.#connection?.queuedBytes ?? 0 : this.#earlyBytes;
   }
 
+  /** How the domain is reached, for this client. */
+  #settings(): UpstreamConfig | undefined {
+    const settings = this.#options.settings(this.#domain);
+    const { route, secure } = this.#request;
+    if (settings === undefined) return undefined;
+    return {
+      ...settings,
+      connect: route ? { ...route, direct: false } : settings.connect,
+      // "never" is the operator's word that the way is safe; "optional" is not.
+      tls: secure && settings.tls === "optional" ? "required" : settings.tls,
+    };
+  }
+
   get #domain(): string {
     return this.#request.opening.to;
   }
 
   /** Tries one place after the other until a stream is up. */
   async #reach(): Promise<void> {
-    const settings = this.#options.settings(this.#domain);
+    const settings = this.#settings();
     if (settings === undefined) {
       return this.#finish({
         type: "connection-failed",
@@ -255,8 +268,8 @@ class TcpUpstream implements Upstream {
       timeout,
     });
     for (const item of this.#early ?? []) {
-      if (item === "restart") stream.restart();
-      else stream.send(item);
+      if (item instanceof Uint8Array) stream.send(item);
+      else stream.restart(item);
     }
     const tls = { hostname: asciiDomain(this.#domain) ?? this.#domain, ca: settings.ca };
     return await new Promise((resolve) => {

@@ -53,7 +53,7 @@ Deno.test("keys of features that are not there are unknown", () => {
   for (
     const [toml, key] of [
       ["[admin]\nusername = 'a'", "admin"],
-      ["bosh.max_pause = 1", "bosh.max_pause"],
+      ["websocket.legacy_framing = true", "websocket.legacy_framing"],
       ["http.compress = true", "http.compress"],
       ["upstream.verify = false", "upstream.verify"],
       ["[[listen]]\nmax_connections = 1", "listen[0].max_connections"],

@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
 import { FakeConnector } from "../support/fake_connector.ts";
-import { runManager, type RunningManager } from "../support/manager.ts";
-
-const BIND = "xmlns='http://jabber.org/protocol/httpbind'";
-const CREATE = `<body ${BIND} rid='1' to='example.test' wait='5' hold='1' ver='1.6'/>`;
+import { BIND, CREATE, HttpClient, post, settled, sidOf, until } from "../support/bosh_http.ts";
+import { runManager } from "../support/manager.ts";
 
 Deno.test("X-013 B-061 B-092 a session by HTTP: create, send, receive, restart, terminate", async () => {
   const connector = new FakeConnector();
   await using running = await runManager({ connector });
-  const client = await Client.open(running);
+  const client = await HttpClient.open(running);
   assert.equal(connector.last.request.opening.to, "example.test");
   assert.equal(connector.last.request.client.address, "127.0.0.1");
   assert.equal(connector.last.request.client.transport, "bosh");
@@ -104,7 +102,7 @@ Deno.test("B-005 B-010 neither Content-Type nor an odd Content-Encoding matters"
 Deno.test("bad input is answered by its name, and the session beside it does not notice", async () => {
   const connector = new FakeConnector();
   await using running = await runManager({ connector });
-  const neighbour = await Client.open(running);
+  const neighbour = await HttpClient.open(running);
   const held = neighbour.request();
   const terminal: [string | Uint8Array<ArrayBuffer>, string][] = [
     ["nonsense", "bad-request"],
@@ -165,7 +163,7 @@ Deno.test("B-004 B-019 chunked requests are read, up to the limit", async () => 
 Deno.test("B-101 a rid far out ends the session, and its upstream is dropped", async () => {
   const connector = new FakeConnector();
   await using running = await runManager({ connector });
-  const client = await Client.open(running);
+  const client = await HttpClient.open(running);
   client.rid += 1000;
   assert.match(await (await client.request()).text(), /condition='item-not-found'/);
   assert.equal(connector.last.log.at(-1), "abort");
@@ -174,7 +172,7 @@ Deno.test("B-101 a rid far out ends the session, and its upstream is dropped", a
 Deno.test("B-026 forbidden XML in a session ends it", async () => {
   const connector = new FakeConnector();
   await using running = await runManager({ connector });
-  const client = await Client.open(running);
+  const client = await HttpClient.open(running);
   const refused = await (await client.request("", "<a><!-- --></a>")).text();
   assert.match(refused, /condition='bad-request'/);
   assert.equal(connector.last.log.at(-1), "abort");
@@ -184,7 +182,7 @@ Deno.test("B-026 forbidden XML in a session ends it", async () => {
 Deno.test("B-046 sids are long, all different, and share nothing", async () => {
   await using running = await runManager({ connector: new FakeConnector() });
   const sids = new Set<string>();
-  for (let i = 0; i < 200; i++) sids.add((await Client.open(running)).sid);
+  for (let i = 0; i < 200; i++) sids.add((await HttpClient.open(running)).sid);
   assert.equal(sids.size, 200);
   assert.ok([...sids].every((sid) => /^[A-Za-z0-9_-]{22}$/.test(sid)));
   for (let at = 0; at < 21; at++) {
@@ -209,17 +207,17 @@ Deno.test("B-032 B-033 B-034 only served domains, compared as names are; a defau
 Deno.test("B-123 the session limit refuses new sessions and harms no other", async () => {
   const connector = new FakeConnector();
   await using running = await runManager({ toml: "[limits]\nsessions = 1", connector });
-  const first = await Client.open(running);
+  const first = await HttpClient.open(running);
   const refused = await (await post(running, CREATE)).text();
   assert.match(refused, /condition='internal-server-error' message='[^']*limits\.sessions/);
   await (await first.request("type='terminate'")).body?.cancel();
-  await Client.open(running);
+  await HttpClient.open(running);
 });
 
 Deno.test("B-068 B-078 a client that leaves its held request loses nothing", async () => {
   const connector = new FakeConnector();
   await using running = await runManager({ connector });
-  const client = await Client.open(running);
+  const client = await HttpClient.open(running);
   const leaving = new AbortController();
   const held = client.request("", "<presence/>", leaving.signal);
   await until(() => connector.last.log.length === 1);
@@ -235,7 +233,7 @@ Deno.test("B-068 B-078 a client that leaves its held request loses nothing", asy
 Deno.test("B-122 shutdown answers what is held, refuses what is new, and closes the streams", async () => {
   const connector = new FakeConnector();
   const running = await runManager({ connector });
-  const client = await Client.open(running);
+  const client = await HttpClient.open(running);
   const held = client.request("", "<presence/>");
   await until(() => connector.last.log.length === 1);
   await running.manager.shutdown();
@@ -248,7 +246,7 @@ Deno.test("B-122 shutdown answers what is held, refuses what is new, and closes 
 Deno.test("S-017 a fault of ours ends one session, and says so", async () => {
   const connector = new FakeConnector();
   await using running = await runManager({ connector });
-  const neighbour = await Client.open(running);
+  const neighbour = await HttpClient.open(running);
   const held = neighbour.request();
   connector.onOpen = () => {};
   const creating = post(running, CREATE);
@@ -261,56 +259,10 @@ Deno.test("S-017 a fault of ours ends one session, and says so", async () => {
   });
   connector.last.opened();
   connector.last.say("<stream:features/>");
-  const sid = / sid='([^']+)'/.exec(await (await creating).text())![1]!;
+  const sid = sidOf(await (await creating).text());
   const failed = await post(running, `<body ${BIND} sid='${sid}' rid='2'><iq/></body>`);
   assert.match(await failed.text(), /condition='internal-server-error'/);
   assert.ok(running.events.some((event) => event.type === "fault"));
   connector.upstreams[0]!.say("<message/>");
   assert.match(await (await held).text(), /<message /);
 });
-
-/** A client that keeps count of its rids. */
-class Client {
-  readonly sid: string;
-  rid = 1;
-  readonly #running: RunningManager;
-
-  constructor(running: RunningManager, sid: string) {
-    this.#running = running;
-    this.sid = sid;
-  }
-
-  static async open(running: RunningManager): Promise<Client> {
-    const text = await (await post(running, CREATE)).text();
-    return new Client(running, / sid='([^']+)'/.exec(text)![1]!);
-  }
-
-  request(attributes = "", content = "", signal?: AbortSignal): Promise<Response> {
-    const body = `<body ${BIND} sid='${this.sid}' rid='${++this
-      .rid}' ${attributes}>${content}</body>`;
-    return post(this.#running, body, {}, signal);
-  }
-}
-
-function post(
-  running: RunningManager,
-  body: BodyInit,
-  headers: Record<string, string> = {},
-  signal?: AbortSignal,
-): Promise<Response> {
-  return fetch(`${running.url}/http-bind`, {
-    method: "POST",
-    body,
-    headers: { "content-type": "text/xml; charset=utf-8", ...headers },
-    ...(signal ? { signal } : {}),
-  });
-}
-
-/** Waits until something that is under way has happened. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await settled();
-}
-
-function settled(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 5));
-}

@@ -1,6 +1,8 @@
 import { readBody } from "../../src/protocol/bosh/body.ts";
 import type { BoshLimits } from "../../src/protocol/bosh/negotiation.ts";
-import { type BoshAction, BoshSession } from "../../src/protocol/bosh/session.ts";
+import { createHash } from "node:crypto";
+import type { BoshAction, SessionInit } from "../../src/protocol/bosh/actions.ts";
+import { BoshSession } from "../../src/protocol/bosh/session.ts";
 import type { StreamEnd } from "../../src/protocol/stream/c2s.ts";
 import type { Payload } from "../../src/protocol/xml/payload.ts";
 import { XmlTokenizer } from "../../src/protocol/xml/tokenizer.ts";
@@ -13,7 +15,13 @@ export const LIMITS: BoshLimits = {
   maxWait: 60_000,
   maxHold: 2,
   inactivity: 30_000,
+  maxInactivity: 160_000,
   polling: 5_000,
+  maxPause: 120_000,
+  maxStreams: 1,
+  acks: true,
+  report: false,
+  strict: false,
   queuedBytes: 1 << 20,
 };
 
@@ -42,20 +50,37 @@ export class BoshConversation {
   readonly #tokenizer = new XmlTokenizer(XML_LIMITS);
   #lines: string[] = [];
   #nextRequest = 1;
+  #nextStream = 1;
 
-  /** `attributes` are those of the creation request, besides rid and to. The request is number 0. */
+  /** `attributes` are those of the creation request; rid and to may be left out. The request is number 0. */
   constructor(
     attributes = "wait='60' hold='1' ver='1.6'",
     limits: Partial<BoshLimits> = {},
-    content = "",
+    options: { readonly content?: string; readonly init?: Partial<SessionInit> } = {},
   ) {
-    const creation = this.#read(`rid='10' to='example.test' ${attributes}`, content);
+    const has = (name: string) => ` ${attributes}`.includes(` ${name}=`);
+    const own = `${has("rid") ? "" : "rid='10'"} ${has("to") ? "" : "to='example.test'"}`;
+    const creation = this.#read(`${own} ${attributes}`, options.content ?? "");
     if (creation.type !== "create") throw new Error(`refused: ${JSON.stringify(creation)}`);
+    const { from, lang, xmppVersion } = creation.stream;
     this.session = new BoshSession(this.now, 0, {
       sid: "SID",
-      to: "example.test",
       creation,
+      opening: {
+        to: "example.test",
+        version: xmppVersion,
+        ...(from === undefined ? {} : { from }),
+        ...(lang === undefined ? {} : { lang }),
+      },
       limits: { ...LIMITS, ...limits },
+      writesToAlways: false,
+      chooseStream: ({ to }) =>
+        to?.endsWith(".test")
+          ? { type: "open", opening: { to, version: "1.0" } }
+          : { type: "refused", condition: "host-unknown", reason: "not served" },
+      nameStream: () => `stream${this.#nextStream++}`,
+      sha1: (text) => createHash("sha1").update(text).digest("hex"),
+      ...options.init,
     });
     this.#write();
   }
@@ -79,19 +104,24 @@ export class BoshConversation {
   }
 
   /** The upstream's stream header. */
-  opened(id = "stream-1"): void {
-    this.session.streamOpened(this.now, { id, from: "example.test", lang: "en", version: "1.0" });
+  opened(id = "stream-1", stream = "stream1", from = "example.test"): void {
+    this.session.streamOpened(this.now, stream, {
+      id,
+      from,
+      lang: "en",
+      version: "1.0",
+    });
     this.#write();
   }
 
   /** What one read from the upstream brings. */
-  server(xml: string): void {
-    this.session.deliver(this.now, payloadsOf(xml));
+  server(xml: string, stream = "stream1"): void {
+    this.session.deliver(this.now, stream, payloadsOf(xml));
     this.#write();
   }
 
-  serverEnds(end: StreamEnd): void {
-    this.session.streamEnded(this.now, end);
+  serverEnds(end: StreamEnd, stream = "stream1"): void {
+    this.session.streamEnded(this.now, stream, end);
     this.#write();
   }
 
@@ -143,24 +173,30 @@ export function established(attributes?: string, limits?: Partial<BoshLimits>): 
   return talk;
 }
 
-/** Bodies are shown without the wrapper's constant namespace. */
+/** Bodies are shown without the wrapper's constant namespace, the first stream without its name. */
 function describe(action: BoshAction): string {
+  const stream = "stream" in action && action.stream !== "stream1" ? ` ${action.stream}` : "";
   switch (action.type) {
     case "respond": {
       const body = decoder.decode(action.body)
         .replace(" xmlns='http://jabber.org/protocol/httpbind'", "");
-      return `answer ${action.request}: ${body}`;
+      const status = action.status === 200 ? "" : ` HTTP ${action.status}`;
+      return `answer ${action.request}${status}: ${body}`;
     }
     case "open-stream":
-      return `open ${JSON.stringify(action.opening)}`;
+      return `open${stream} ${JSON.stringify(action.opening)}`;
     case "send":
-      return `send ${decoder.decode(action.content)}`;
-    case "restart-stream":
-      return "restart";
+      return `send${stream} ${decoder.decode(action.content)}`;
+    case "restart-stream": {
+      const { attributes } = action;
+      return `restart${stream}${attributes ? ` ${JSON.stringify(attributes)}` : ""}`;
+    }
     case "close-stream":
-      return action.clean ? "close" : "drop";
+      return (action.clean ? "close" : "drop") + stream;
     case "flow":
-      return action.open ? "flow open" : "flow closed";
+      return `flow${stream} ${action.open ? "open" : "closed"}`;
+    case "undelivered":
+      return `undelivered ${action.payloads.length}`;
     case "ended":
       return `ended ${action.condition ?? "well"}: ${action.reason}`;
     default:

@@ -1,4 +1,4 @@
-import type { StreamEnd } from "../../src/protocol/stream/c2s.ts";
+import type { Restart, StreamEnd } from "../../src/protocol/stream/c2s.ts";
 import type {
   Connector,
   Upstream,
@@ -37,6 +37,8 @@ export class FakeUpstream implements Upstream {
   readonly request: UpstreamRequest;
   readonly log: string[] = [];
   queuedBytes = 0;
+  /** What it does when the session has done something with it. */
+  onCall: (call: string) => void = () => {};
   readonly #events: UpstreamEvents;
   #restarts = 0;
 
@@ -46,23 +48,28 @@ export class FakeUpstream implements Upstream {
   }
 
   send(content: Uint8Array): void {
-    this.log.push(`send ${decoder.decode(content)}`);
+    this.#note(`send ${decoder.decode(content)}`);
   }
 
-  restart(): void {
-    this.log.push("restart");
+  restart(restart?: Restart): void {
+    this.#note(restart?.attributes ? `restart ${JSON.stringify(restart.attributes)}` : "restart");
   }
 
   flow(open: boolean): void {
-    this.log.push(open ? "flow open" : "flow closed");
+    this.#note(open ? "flow open" : "flow closed");
   }
 
   close(): void {
-    this.log.push("close");
+    this.#note("close");
   }
 
   abort(): void {
-    this.log.push("abort");
+    this.#note("abort");
+  }
+
+  #note(call: string): void {
+    this.log.push(call);
+    queueMicrotask(() => this.onCall(call));
   }
 
   opened(): void {
@@ -72,6 +79,11 @@ export class FakeUpstream implements Upstream {
 
   say(xml: string): void {
     this.#events.deliver(payloadsOf(xml));
+  }
+
+  /** Ends with a stream error. */
+  fail(xml: string): void {
+    this.end({ type: "stream-error", error: payloadsOf(xml)[0]! });
   }
 
   end(end: StreamEnd): void {

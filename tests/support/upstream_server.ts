@@ -142,6 +142,11 @@ export class ScriptedConnection {
     return handshake;
   }
 
+  /** Bytes written that the system has not taken, because the peer does not read. */
+  get unsent(): number {
+    return this.#socket.writableLength;
+  }
+
   /** Closes our side. */
   end(): void {
     this.#socket.end();

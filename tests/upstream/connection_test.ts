@@ -118,7 +118,7 @@ Deno.test("one write is under way at a time, and what queues meanwhile goes into
   const { pipe, connection } = await up();
   pipe.held = true;
   for (const content of ["<a/>", "<b/>", "<c/>"]) connection.send(encode(content));
-  connection.restart();
+  connection.restart({});
   assert.deepEqual(pipe.written, ["<a/>"]);
   assert.equal(connection.queuedBytes > 12, true);
   await pipe.release();

@@ -43,6 +43,7 @@ class Session {
       connect: undefined,
       connectTimeout: 5_000,
       tls: "required",
+      allowRoute: [],
       ca: authority(),
       nameserver: undefined,
       ...settings,

@@ -1,43 +1,80 @@
-import { judgeClientPayload } from "../stream/client_payload.ts";
 import type { Attributes } from "../xml/attributes.ts";
 import type { XmlError } from "../xml/errors.ts";
 import { NS } from "../xml/names.ts";
-import type { Payload } from "../xml/payload.ts";
 import type { XmlHeader, XmlTokenizer } from "../xml/tokenizer.ts";
-import { standalone } from "../xml/writer.ts";
-import type { TerminalCondition } from "./conditions.ts";
+import { type TerminalCondition, xmlObjection } from "./conditions.ts";
+import { ContentGatherer } from "./content.ts";
+import type { Octets, Payloads } from "./content_assembler.ts";
+import { readStreamAttributes, type StreamAttributes } from "../stream/stream_attributes.ts";
 
-interface BodyCommon {
+const decoder = new TextDecoder();
+
+interface BodyCommon extends Payloads {
   /** Request id, 1 to 2^53 - 1 (XEP-0124 §14.1). */
   readonly rid: number;
-  /** The payloads to forward, side by side; a view of the request where nothing had to be rewritten. */
-  readonly content: Uint8Array;
-  /** Failures to hand back for payloads that are not the client's business. */
-  readonly failures: readonly string[];
+  /** Of a key sequence (XEP-0124 §15). */
+  readonly key: string | undefined;
+  readonly newkey: string | undefined;
+  /** By script syntax, the content as it came; `content` then only tells whether there is any. */
+  readonly octets: Octets | undefined;
+}
+
+/** What a client says of a stream that it wants (XEP-0124 §7.1, §16.2). */
+export interface StreamRequest {
+  /** The domain as the client wrote it; `undefined` when missing or empty. */
+  readonly to: string | undefined;
+  readonly from: string | undefined;
+  readonly lang: string | undefined;
+  readonly route: string | undefined;
+  /** XMPP version; `1.0` when missing (the schema's default). */
+  readonly xmppVersion: string;
+  /** More attributes for the upstream's stream header. */
+  readonly attributes: StreamAttributes | undefined;
 }
 
 /** Asks for a session: the one body without a `sid` (XEP-0124 §7.1). */
 export interface CreationRequest extends BodyCommon {
   readonly type: "create";
-  /** The domain as the client wrote it; `undefined` when missing or empty. */
-  readonly to: string | undefined;
-  readonly from: string | undefined;
-  readonly lang: string | undefined;
+  readonly stream: StreamRequest;
   /** `undefined`: a client from before `ver` existed. */
   readonly ver: Version | undefined;
   /** Seconds. */
   readonly wait: number | undefined;
   readonly hold: number | undefined;
-  /** XMPP version; `1.0` when missing (the schema's default). */
-  readonly xmppVersion: string;
+  /** Seconds that the client would like to be let alone. */
+  readonly inactivity: number | undefined;
+  /** The client acknowledges responses (XEP-0124 §9.2). */
+  readonly acks: boolean;
+  /** The media type that the client wants of responses. */
+  readonly contentType: string | undefined;
+  /** Only over an encrypted upstream (XEP-0124 1.6). */
+  readonly secure: boolean;
+  /** What the client says it is. */
+  readonly userAgent: string | undefined;
 }
 
 /** Every later body of a session. */
 export interface SessionRequest extends BodyCommon {
   readonly type: "continue";
   readonly sid: string;
-  readonly ask: "nothing" | "restart" | "terminate";
+  /** Of multiple streams, the one that is meant; `undefined`: all of them (XEP-0124 §16.4). */
+  readonly stream: string | undefined;
+  /** The highest rid whose response the client has (XEP-0124 §9.2). */
+  readonly ack: number | undefined;
+  /** It has a `to`, as every request of some clients has. */
+  readonly namesDomain: boolean;
+  readonly ask: Ask;
 }
+
+/** What a body asks for besides carrying its payloads. */
+export type Ask =
+  | { readonly type: "nothing" }
+  /** Seconds. */
+  | { readonly type: "pause"; readonly duration: number }
+  | { readonly type: "restart"; readonly attributes: StreamAttributes | undefined }
+  /** An empty body with a `to`: another stream, if the session may have several (§16.2). */
+  | { readonly type: "open-stream"; readonly opening: StreamRequest }
+  | { readonly type: "terminate" };
 
 /** A body that cannot be used, and the condition to answer with. */
 export interface RefusedBody {
@@ -58,9 +95,6 @@ export interface Version {
   readonly minor: number;
 }
 
-const NO_CONTENT = new Uint8Array(0);
-const NO_FAILURES: readonly string[] = [];
-
 /**
  * Reads one request body. Whatever the bytes, the result is a request that is legal so far
  * as one body can tell, or a refusal; it never throws. The tokenizer is only borrowed.
@@ -69,28 +103,10 @@ export function readBody(
   bytes: Uint8Array,
   tokenizer: XmlTokenizer,
 ): CreationRequest | SessionRequest | RefusedBody {
-  tokenizer.reset();
-  tokenizer.feed(bytes);
-  const result = readDocument(bytes, tokenizer);
-  tokenizer.reset();
-  return result;
-}
-
-function readDocument(
-  bytes: Uint8Array,
-  tokenizer: XmlTokenizer,
-): CreationRequest | SessionRequest | RefusedBody {
-  const first = tokenizer.next();
-  if (first === undefined) return badRequest("the request is not an XML document");
-  if (first.type === "error") return refuseXml(first.error, undefined);
-  if (first.type !== "header") return badRequest("the request has no root");
-  if (first.name !== "body" || first.namespace !== NS.HTTPBIND) {
-    return badRequest(`the root must be <body xmlns='${NS.HTTPBIND}'/>`);
-  }
-  const rid = readRid(first.attributes.get("rid"));
-  const sid = first.attributes.get("sid");
-  const session = sid !== undefined && rid !== undefined ? { sid, rid } : undefined;
-  const gathered = new ContentGatherer(first);
+  const wrapper = readWrapper(bytes, tokenizer);
+  if (wrapper.type === "refused") return wrapper;
+  const { session } = wrapper;
+  const gathered = new ContentGatherer(wrapper.header);
   let refusal: string | undefined;
   for (;;) {
     const item = tokenizer.next();
@@ -105,13 +121,99 @@ function readDocument(
     if (item.type === "payload") refusal ??= gathered.add(item.payload, item.start, item.end);
   }
   if (refusal !== undefined) return badRequest(refusal, session);
+  return readRequest(wrapper, {
+    content: gathered.content(bytes),
+    failures: gathered.failures,
+    octets: undefined,
+  });
+}
+
+/**
+ * Reads one request body of the script syntax (XEP-0252 §2.2), whose content is a piece of an octet
+ * stream: only the wrapper's tags are looked at, and what lies between them is left to the
+ * session's {@link ContentAssembler}, when the request's turn has come.
+ */
+export function readScriptBody(
+  bytes: Uint8Array,
+  tokenizer: XmlTokenizer,
+): CreationRequest | SessionRequest | RefusedBody {
+  const wrapper = readWrapper(bytes, tokenizer);
+  if (wrapper.type === "refused") return wrapper;
+  const { header } = wrapper;
+  const content = contentOf(bytes, header);
+  if (content === undefined) return badRequest("the request does not end with </body>");
+  const octets = { startTag: bytes.subarray(0, header.end), content };
+  return readRequest(wrapper, { content, failures: [], octets });
+}
+
+/** The wrapper's start tag, as far as it can be told without what it asks for. */
+interface Wrapper {
+  readonly type: "wrapper";
+  readonly header: XmlHeader;
+  readonly rid: number | undefined;
+  readonly session: RefusedBody["session"];
+}
+
+function readWrapper(bytes: Uint8Array, tokenizer: XmlTokenizer): Wrapper | RefusedBody {
+  tokenizer.reset();
+  tokenizer.feed(bytes);
+  const header = tokenizer.next();
+  if (header === undefined) return badRequest("the request is not an XML document");
+  if (header.type === "error") return refuseXml(header.error, undefined);
+  if (header.type !== "header") return badRequest("the request has no root");
+  if (header.name !== "body" || header.namespace !== NS.HTTPBIND) {
+    return badRequest(`the root must be <body xmlns='${NS.HTTPBIND}'/>`);
+  }
+  const rid = readRid(header.attributes.get("rid"));
+  const sid = header.attributes.get("sid");
+  const session = sid !== undefined && rid !== undefined ? { sid, rid } : undefined;
+  return { type: "wrapper", header, rid, session };
+}
+
+/** What lies between the wrapper's tags; `undefined` when the second one is missing. */
+function contentOf(bytes: Uint8Array, { prefix, end }: XmlHeader): Uint8Array | undefined {
+  const last = withoutSpace(bytes, bytes.length);
+  // Only an empty element has a slash there: attribute values stand in quotes.
+  const isEmpty = bytes[end - 2] === SLASH;
+  if (isEmpty) return last === end ? bytes.subarray(end, end) : undefined;
+  const endTag = bytes.lastIndexOf(LESS_THAN);
+  if (endTag < end || bytes[last - 1] !== GREATER_THAN) return undefined;
+  const tag = decoder.decode(bytes.subarray(endTag, withoutSpace(bytes, last - 1)));
+  return tag === (prefix === "" ? "</body" : `</${prefix}:body`)
+    ? bytes.subarray(end, endTag)
+    : undefined;
+}
+
+/** Where the white space begins that ends at `end` (XML 1.0 §2.3). */
+function withoutSpace(bytes: Uint8Array, end: number): number {
+  let at = end;
+  while (at > 0 && SPACE.has(bytes[at - 1]!)) at--;
+  return at;
+}
+
+const SPACE = new Set([0x20, 0x09, 0x0d, 0x0a]);
+const SLASH = 0x2f;
+const LESS_THAN = 0x3c;
+const GREATER_THAN = 0x3e;
+
+function readRequest(
+  { header, rid }: Wrapper,
+  payloads: Pick<BodyCommon, keyof Payloads | "octets">,
+): CreationRequest | SessionRequest | RefusedBody {
   if (rid === undefined) {
     return badRequest("rid must be a whole number from 1 to 9007199254740991");
   }
-  const common = { rid, content: gathered.content(bytes), failures: gathered.failures };
+  const { attributes } = header;
+  const sid = attributes.get("sid");
+  const common = {
+    rid,
+    key: attributes.get("key"),
+    newkey: attributes.get("newkey"),
+    ...payloads,
+  };
   return sid === undefined
-    ? readCreation(first.attributes, common)
-    : { type: "continue", sid, ask: readAsk(first.attributes), ...common };
+    ? readCreation(attributes, common)
+    : readContinuation(attributes, { ...common, sid });
 }
 
 function readCreation(attributes: Attributes, common: BodyCommon): CreationRequest | RefusedBody {
@@ -122,26 +224,77 @@ function readCreation(attributes: Attributes, common: BodyCommon): CreationReque
   if (wait === null) return badRequest("wait must be a whole number of seconds");
   const hold = readCount(attributes.get("hold"));
   if (hold === null) return badRequest("hold must be a whole number");
+  const stream = readStreamRequest(attributes);
+  if (stream === null) return badRequest(STREAM_ATTRS);
   return {
     type: "create",
-    to: attributes.get("to") || undefined,
-    from: attributes.get("from") || undefined,
-    lang: attributes.get("lang", NS.XML) || undefined,
+    stream,
     ver,
     wait,
     hold,
-    xmppVersion: attributes.get("version", NS.XBOSH) || "1.0",
+    inactivity: readCount(attributes.get("inactivity")) ?? undefined,
+    acks: attributes.get("ack") === "1",
+    contentType: attributes.get("content"),
+    secure: attributes.get("secure") === "true" || attributes.get("secure") === "1",
+    userAgent: attributes.get("ua"),
     ...common,
   };
 }
 
-function readAsk(attributes: Attributes): SessionRequest["ask"] {
+function readContinuation(
+  attributes: Attributes,
+  common: BodyCommon & { readonly sid: string },
+): SessionRequest | RefusedBody {
+  const ask = readAsk(attributes, common);
+  if (typeof ask === "string") return badRequest(ask, common);
+  return {
+    type: "continue",
+    stream: attributes.get("stream"),
+    // What is no rid acknowledges nothing.
+    ack: readRid(attributes.get("ack")),
+    namesDomain: attributes.get("to") !== undefined,
+    ask,
+    ...common,
+  };
+}
+
+/** What the body asks for; a sentence when it cannot be asked for. */
+function readAsk(attributes: Attributes, { content }: BodyCommon): Ask | string {
   const type = attributes.get("type");
   // gloox writes "terminal" when it disconnects.
-  if (type === "terminate" || type === "terminal") return "terminate";
+  if (type === "terminate" || type === "terminal") return { type: "terminate" };
+  const pause = attributes.get("pause");
+  if (pause !== undefined) {
+    const duration = readCount(pause);
+    return duration ? { type: "pause", duration } : "pause must be a whole number of seconds";
+  }
   const restart = attributes.get("restart", NS.XBOSH);
-  return restart === "true" || restart === "1" ? "restart" : "nothing";
+  if (restart === "true" || restart === "1") {
+    const more = readStreamAttributes(attributes.get("stream_attrs"));
+    return more === null ? STREAM_ATTRS : { type: "restart", attributes: more };
+  }
+  if (attributes.get("to") && content.length === 0 && attributes.get("stream") === undefined) {
+    const opening = readStreamRequest(attributes);
+    return opening === null ? STREAM_ATTRS : { type: "open-stream", opening };
+  }
+  return { type: "nothing" };
 }
+
+function readStreamRequest(attributes: Attributes): StreamRequest | null {
+  const more = readStreamAttributes(attributes.get("stream_attrs"));
+  if (more === null) return null;
+  return {
+    to: attributes.get("to") || undefined,
+    from: attributes.get("from") || undefined,
+    lang: attributes.get("lang", NS.XML) || undefined,
+    route: attributes.get("route") || undefined,
+    xmppVersion: attributes.get("version", NS.XBOSH) || "1.0",
+    attributes: more,
+  };
+}
+
+const STREAM_ATTRS =
+  "stream_attrs must be a JSON object of texts, without the names that the stream header has itself";
 
 /** XEP-0124 §14.1: a positive integer, at most 2^53 - 1, so that every step up to it is exact. */
 function readRid(text: string | undefined): number | undefined {
@@ -165,96 +318,15 @@ function readVersion(text: string | undefined): Version | undefined | null {
  * XML that is broken may have lost its true sid on the way, so no session answers for it. XML
  * that is whole but forbidden or too large is what its sender meant to send.
  */
-function refuseXml({ kind, message }: XmlError, session: RefusedBody["session"]): RefusedBody {
+function refuseXml(error: XmlError, session: RefusedBody["session"]): RefusedBody {
+  const { kind } = error;
   return {
     type: "refused",
-    condition: kind === "limit" ? "policy-violation" : "bad-request",
-    reason: message,
+    ...xmlObjection(error),
     session: kind === "restricted-xml" || kind === "limit" ? session : undefined,
   };
 }
 
 function badRequest(reason: string, session?: RefusedBody["session"]): RefusedBody {
   return { type: "refused", condition: "bad-request", reason, session };
-}
-
-/**
- * Bytes that rewriting may come to. A long declaration and many payloads that use it, each a few
- * bytes, would otherwise make much of little.
- */
-const MOST_REWRITTEN = 1_048_576;
-
-/**
- * Gathers what is forwarded. Payloads that lie side by side in the request go up as one view
- * of it, because the upstream's default namespace is theirs already: a stanza that inherited
- * the wrapper's namespace becomes `jabber:client` on the way, all the way down (XEP-0206 §2).
- * Only what used a declaration of the wrapper's is rewritten to take it along.
- */
-class ContentGatherer {
-  failures: readonly string[] = NO_FAILURES;
-  readonly #inheritedDefault: string | undefined;
-  /** The run of untouched payloads at the end; `pieces` holds what came before it. */
-  #runStart = 0;
-  #runEnd = 0;
-  #rewrittenBytes = 0;
-  #pieces: { start: number; end: number; rewritten?: Uint8Array }[] | undefined;
-
-  constructor(wrapper: XmlHeader) {
-    const inherited = wrapper.declarations.find((d) => d.prefix === "")?.namespace ?? "";
-    const harmless = inherited === "" || inherited === NS.HTTPBIND || inherited === NS.CLIENT;
-    this.#inheritedDefault = harmless ? undefined : inherited;
-  }
-
-  /** Returns the reason when the payload makes the whole request unacceptable. */
-  add(payload: Payload, start: number, end: number): string | undefined {
-    const verdict = judgeClientPayload(payload);
-    if (verdict.type === "refuse") return verdict.reason;
-    if (verdict.type === "answer") {
-      this.failures = [...this.failures, verdict.failure];
-      return undefined;
-    }
-    const rewrite = payload.inherits.length > 0 ||
-      (this.#inheritedDefault !== undefined && !payload.declaresDefault);
-    if (rewrite) {
-      const rewritten = standalone(payload, this.#inheritedDefault);
-      this.#rewrittenBytes += rewritten.length;
-      if (this.#rewrittenBytes > MOST_REWRITTEN) {
-        return "the payloads repeat too much of what the wrapper declares";
-      }
-      this.#cut();
-      this.#pieces!.push({ start, end, rewritten });
-    } else if (this.#runEnd === start) {
-      this.#runEnd = end;
-    } else {
-      if (this.#runEnd > this.#runStart) this.#cut();
-      this.#runStart = start;
-      this.#runEnd = end;
-    }
-    return undefined;
-  }
-
-  content(bytes: Uint8Array): Uint8Array {
-    if (this.#pieces === undefined) {
-      return this.#runEnd === this.#runStart
-        ? NO_CONTENT
-        : bytes.subarray(this.#runStart, this.#runEnd);
-    }
-    this.#cut();
-    const views = this.#pieces.map((p) => p.rewritten ?? bytes.subarray(p.start, p.end));
-    const joined = new Uint8Array(views.reduce((sum, view) => sum + view.length, 0));
-    let at = 0;
-    for (const view of views) {
-      joined.set(view, at);
-      at += view.length;
-    }
-    return joined;
-  }
-
-  #cut(): void {
-    this.#pieces ??= [];
-    if (this.#runEnd > this.#runStart) {
-      this.#pieces.push({ start: this.#runStart, end: this.#runEnd });
-    }
-    this.#runStart = this.#runEnd = 0;
-  }
 }

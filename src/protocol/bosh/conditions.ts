@@ -1,3 +1,5 @@
+import type { XmlError } from "../xml/errors.ts";
+
 /** The terminal binding conditions of XEP-0124 §17.2, by their exact names. */
 export type TerminalCondition =
   | "bad-request"
@@ -13,3 +15,27 @@ export type TerminalCondition =
   | "see-other-uri"
   | "system-shutdown"
   | "undefined-condition";
+
+/**
+ * The HTTP status of an answer to a client from before binding conditions, which sends no `ver`
+ * (XEP-0124 §17.1, §17.2): it knows HTTP's own errors only.
+ */
+export function httpStatus(condition: TerminalCondition | undefined): number {
+  switch (condition) {
+    case "bad-request":
+      return 400;
+    case "policy-violation":
+      return 403;
+    case "item-not-found":
+      return 404;
+    default:
+      return 200;
+  }
+}
+
+/** What XML that was refused is answered with: too much of it is another matter than bad XML. */
+export function xmlObjection(
+  { kind, message }: XmlError,
+): { readonly condition: TerminalCondition; readonly reason: string } {
+  return { condition: kind === "limit" ? "policy-violation" : "bad-request", reason: message };
+}

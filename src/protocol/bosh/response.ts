@@ -2,6 +2,7 @@ import { NS } from "../xml/names.ts";
 import type { Payload } from "../xml/payload.ts";
 import { attribute, missingDeclarations, writePayload } from "../xml/writer.ts";
 import type { TerminalCondition } from "./conditions.ts";
+import type { Granted } from "./negotiation.ts";
 
 const encoder = new TextEncoder();
 
@@ -40,7 +41,9 @@ export function outgoing(payload: Payload): Outgoing {
 export function kept(out: Outgoing): Outgoing {
   const bytes = new Uint8Array(out.size);
   writePayload(bytes, 0, out.payload, out.declarations);
-  return { ...out, payload: { ...out.payload, bytes }, declarations: undefined };
+  const inherits = out.payload.inherits.filter(isStreamPrefix);
+  const payload = { ...out.payload, bytes, declaresDefault: true, inherits };
+  return { ...out, payload, declarations: undefined };
 }
 
 /** A body around these payloads, built once at its exact size. `attributes` begins with a space. */
@@ -66,16 +69,57 @@ export function bodyOf(payloads: readonly Outgoing[], attributes = ""): Uint8Arr
 }
 
 /**
- * A terminal body (XEP-0124 §13, §17.2). `message` is a sentence for people: the attribute is
- * ours, and clients must ignore attributes that they do not know.
+ * A terminal body (XEP-0124 §13, §17.2); one that names a stream ends only that (§16.5). `message`
+ * is a sentence for people: the attribute is ours, and clients must ignore those they do not know.
  */
 export function terminalBody(
   condition: TerminalCondition | undefined,
   message: string | undefined,
-  payloads: readonly Outgoing[] = [],
+  { payloads = [], stream }: {
+    readonly payloads?: readonly Outgoing[];
+    readonly stream?: string;
+  } = {},
 ): Uint8Array<ArrayBuffer> {
-  const attributes = attribute("condition", condition) + attribute("message", message);
+  const attributes = attribute("condition", condition) + attribute("stream", stream) +
+    attribute("message", message);
   return bodyOf(payloads, ` type='terminate'${attributes}`);
+}
+
+/**
+ * The terminal body for a request that cannot be. One with a wrong sid, rid or key is told no more
+ * than the other two: nobody shall find out by the answer which of them he has guessed.
+ */
+export function refusalBody(
+  condition: TerminalCondition,
+  reason: string,
+): Uint8Array<ArrayBuffer> {
+  return condition === "item-not-found" ? NOT_FOUND_BODY : terminalBody(condition, reason);
+}
+
+const NOT_FOUND_BODY = terminalBody("item-not-found", "there is no such session or request");
+
+/** XEP-0124 §7.2 and XEP-0206 §4; they appear in the creation response only. Declares `xmpp`. */
+export function creationAttributes(sid: string, granted: Granted): string {
+  const { wait, hold, requests, inactivity, polling, maxPause, ver } = granted;
+  return attribute("sid", sid) + attribute("wait", wait / 1000) +
+    attribute("requests", requests) + attribute("hold", hold) + attribute("ver", ver) +
+    attribute("polling", polling / 1000) + attribute("inactivity", inactivity / 1000) +
+    attribute("maxpause", maxPause === undefined ? undefined : maxPause / 1000) +
+    attribute("xmlns:xmpp", NS.XBOSH) + attribute("xmpp:restartlogic", "true");
+}
+
+/** A payload of our own. */
+export function outgoingText(xml: string): Outgoing {
+  const bytes = encoder.encode(xml);
+  const payload = {
+    name: "",
+    namespace: "",
+    bytes,
+    nameEnd: 0,
+    declaresDefault: true,
+    inherits: [],
+  };
+  return { payload, declarations: undefined, usesStream: false, size: bytes.length };
 }
 
 function isStreamPrefix(declaration: { prefix: string; namespace: string }): boolean {

@@ -1,123 +1,84 @@
 /**
  * One BOSH session (XEP-0124, XEP-0206), with no sockets and no clock.
  *
- * Theory. A session is a window of request ids. `#last` is the highest rid whose predecessors
- * have all arrived; requests up to it are *processed*: their payloads went upstream, in rid
- * order, each once. Of the processed ones, some are *held* (unanswered, oldest first) and the
- * newest answered ones are *kept* for repetition. Requests beyond `#last + 1` wait *behind the
+ * Theory. A session is a window of request ids. `RequestWindow` knows the highest rid whose
+ * predecessors have all arrived; requests up to it are *processed*: their payloads went upstream,
+ * in rid order, each once. Of the processed ones, some are *held* (unanswered, oldest first) and
+ * the newest answered ones are *kept* for repetition. Requests beyond the next wait *behind the
  * gap*: they are neither processed nor used to carry data. Answers leave in rid order, always
  * from the front of the held ones.
  *
  * What comes down is answered at once on the oldest held request whose client is still there;
- * with none it is queued. The session ends *at once* when the client or its mistake ends it. When
- * the upstream ends it while nobody is listening, the *final* answer is kept until the client
- * asks or its inactivity period is over.
+ * with none it waits in the `Downlink`. A request that opens a stream, as the creation request
+ * does, carries nothing but that stream's features, or what there is when its patience is over.
+ *
+ * The session ends *at once* when the client or its mistake ends it. When its last stream ends
+ * while nobody is listening, the final answer waits in the downlink like everything else, until
+ * the client asks or its inactivity period is over.
  *
  * Inputs take `now` (milliseconds) and change the state. After any input, take what there is to
  * do from `poll` until it is `undefined`, then arm one timer for `deadline`.
  */
+import { ActionQueue } from "../action_queue.ts";
 import type { StreamEnd, StreamHeader, StreamOpening } from "../stream/c2s.ts";
-import { readStreamError } from "../stream/received_error.ts";
-import { NS } from "../xml/names.ts";
 import type { Payload } from "../xml/payload.ts";
-import { attribute } from "../xml/writer.ts";
-import type { CreationRequest, SessionRequest } from "./body.ts";
-import type { TerminalCondition } from "./conditions.ts";
-import { type BoshLimits, grant, type Granted } from "./negotiation.ts";
-import { bodyOf, EMPTY_BODY, kept, type Outgoing, outgoing, terminalBody } from "./response.ts";
+import type { BoshAction, SessionInit, StreamChoice } from "./actions.ts";
+import { AnswerAttributes } from "./answer_attributes.ts";
+import { Admission, type Objection } from "./admission.ts";
+import type { SessionRequest } from "./body.ts";
+import { returnsFor } from "./bounce.ts";
+import { httpStatus, type TerminalCondition } from "./conditions.ts";
+import { type Payloads, payloadsOf } from "./content_assembler.ts";
+import { Downlink, type Final, type PayloadBatch } from "./downlink.ts";
+import { answerDeadline, grant, type Granted } from "./negotiation.ts";
+import {
+  bodyOf,
+  EMPTY_BODY,
+  kept,
+  type Outgoing,
+  outgoing,
+  outgoingText,
+  refusalBody,
+  terminalBody,
+} from "./response.ts";
+import { finalOf, type SessionStream, Streams } from "./streams.ts";
 import { type RequestId, RequestWindow } from "./window.ts";
 
-export type { RequestId };
-
-/** What the session asks of the shell, in order. */
-export type BoshAction =
-  | {
-    readonly type: "respond";
-    readonly request: RequestId;
-    readonly body: Uint8Array<ArrayBuffer>;
-  }
-  | { readonly type: "open-stream"; readonly opening: StreamOpening }
-  | { readonly type: "restart-stream" }
-  | { readonly type: "send"; readonly content: Uint8Array }
-  /** `clean`: with `</stream:stream>`; otherwise the server may keep the session for resumption. */
-  | { readonly type: "close-stream"; readonly clean: boolean }
-  /** Back-pressure: whether the upstream may be read. */
-  | { readonly type: "flow"; readonly open: boolean }
-  /** Comes last; `condition` is missing when the session ended in good order. */
-  | {
-    readonly type: "ended";
-    readonly condition: TerminalCondition | undefined;
-    readonly reason: string;
-  };
-
-/** The longest that the creation response waits for stream features (milliseconds). */
-const FEATURES_PATIENCE = 10_000;
-/**
- * Clients give up on a request some 10 % after its wait, so an answer that is due must never be
- * late: it leaves this much (milliseconds) before the wait is over.
- */
-const WAIT_MARGIN = 200;
 /** How long a client has to ask, when the connection manager goes down (milliseconds). */
 const LAST_CALL = 2_000;
-/** What is queued goes out in answers of about this size, so that what is kept for repetition stays small. */
-const RESPONSE_BYTES = 262_144;
-
-interface Final {
-  readonly condition: TerminalCondition | undefined;
-  readonly reason: string;
-  readonly payloads: readonly Outgoing[];
-}
 
 export class BoshSession {
   readonly granted: Granted;
-  readonly #sid: string;
-  readonly #limits: BoshLimits;
+  readonly #init: SessionInit;
   readonly #window: RequestWindow;
-  readonly #actions: BoshAction[] = [];
-  #nextAction = 0;
+  readonly #streams = new Streams();
+  readonly #downlink = new Downlink();
+  readonly #admission: Admission;
+  readonly #attributes: AnswerAttributes;
+  readonly #actions = new ActionQueue<BoshAction>();
 
-  /** What came down while nobody was listening. */
-  #queue: Outgoing[] = [];
-  #queuedBytes = 0;
   #flowing = true;
-  #header: StreamHeader | undefined;
-  #featuresSeen = false;
-  /** The creation request has not been answered: its answer carries what was granted. */
-  #creating = true;
-  /** Parts of the creation response that were not known in time: they go into a later one. */
-  #owed: "nothing" | "stream-attributes" = "nothing";
-  /** The upstream is over, and the client has yet to be told. */
-  #final: Final | undefined;
-  /** When the connection manager stops waiting for the client to be told (milliseconds). */
-  #lastCall: number | undefined;
   #over = false;
   /** Since when no request has been held (milliseconds); counts while none is. */
   #quietSince: number;
+  /** The client's own inactivity period while it pauses (milliseconds). */
+  #pause: number | undefined;
+  /** The connection manager goes down, and waits so long for the client to ask. */
+  #lastCall: (Final & { readonly until: number }) | undefined;
 
-  constructor(
-    now: number,
-    request: RequestId,
-    init: { sid: string; to: string; creation: CreationRequest; limits: BoshLimits },
-  ) {
+  constructor(now: number, request: RequestId, init: SessionInit) {
     const { creation, limits } = init;
-    this.#sid = init.sid;
-    this.#limits = limits;
+    this.#init = init;
     this.granted = grant(creation, limits);
-    this.#window = new RequestWindow(creation.rid, this.granted.requests);
+    this.#window = new RequestWindow(creation.rid, this.granted.requests, limits.queuedBytes);
+    this.#admission = new Admission(init, this.granted);
+    const parts = { granted: this.granted, window: this.#window, streams: this.#streams };
+    this.#attributes = new AnswerAttributes(init, parts);
     this.#quietSince = now;
-    // A client that polls is answered at once, but for the features it needs to go on at all.
-    const patience = Math.min(this.granted.wait, FEATURES_PATIENCE);
-    this.#window.hold({ request, rid: creation.rid, deadline: now + patience });
-    this.#act({
-      type: "open-stream",
-      opening: {
-        to: init.to,
-        version: creation.xmppVersion,
-        ...(creation.from === undefined ? {} : { from: creation.from }),
-        ...(creation.lang === undefined ? {} : { lang: creation.lang }),
-      },
-    });
-    this.#forward(creation);
+    const stream = this.#openStream(init.opening);
+    const deadline = answerDeadline(this.granted, now, stream.name);
+    this.#window.hold({ request, rid: creation.rid, deadline, opens: stream.name });
+    this.#forward(creation, [stream]);
     this.#answerDue(now);
   }
 
@@ -125,10 +86,10 @@ export class BoshSession {
 
   /** A request of this session arrived. */
   request(now: number, request: RequestId, body: SessionRequest): void {
-    if (this.#over) {
-      return this.#respond(request, terminalBody("item-not-found", "the session has ended"));
-    }
+    if (this.#over) return this.#refuseLate(request);
     const place = this.#window.place(body.rid);
+    const isRepeat = place.type === "held" || place.type === "kept";
+    const objection = isRepeat ? this.#admission.repeat(body.rid) : undefined;
     switch (place.type) {
       case "next":
         this.#process(now, request, body);
@@ -142,32 +103,41 @@ export class BoshSession {
         if (!this.#window.anyLive && !this.#window.anyWaiting) this.#quietSince = now;
         this.#replace(this.#window.wait(request, body));
         break;
-      case "held":
+      case "held": {
         // §14.3: the client repeats what it believes lost, so the new connection takes the old
         // one's place. The old one gets an empty body: clients that read the recoverable error
         // which the XEP has for it repeat everything, and so never come to rest.
-        this.#replace(this.#window.rehold(body.rid, request, this.#waitDeadline(now)));
+        if (objection) return this.#fail(now, objection, request);
+        const deadline = answerDeadline(this.granted, now, place.opens);
+        this.#replace(this.#window.rehold(body.rid, request, deadline));
         this.#flush(now);
         break;
+      }
       case "kept":
         // §14.3: "it SHOULD repeat the response", and not process the payloads again.
+        if (objection) return this.#fail(now, objection, request);
         this.#respond(request, place.response);
-        if (!this.#window.anyLive) this.#quietSince = now;
+        // It is a sign of life, but a pause is as long as it was asked for.
+        if (!this.#window.anyLive && this.#pause === undefined) this.#quietSince = now;
         break;
       case "outside":
         // §14.2, §14.3: too far ahead, or so old that its answer is gone. Both have one name.
-        this.#fail(now, "item-not-found", `request ${body.rid} is outside the window`, request);
+        this.#fail(now, {
+          condition: "item-not-found",
+          reason: `request ${body.rid} is outside the window`,
+        }, request);
         break;
       default:
         place satisfies never;
     }
     this.#answerDue(now);
+    this.#checkQueue(now);
   }
 
   /** The client broke a rule that ends its session; `request` is the one that did. */
   refuse(now: number, request: RequestId, condition: TerminalCondition, reason: string): void {
-    if (this.#over) this.#respond(request, terminalBody(condition, reason));
-    else this.#fail(now, condition, reason, request);
+    if (this.#over) this.#refuseLate(request);
+    else this.#fail(now, { condition, reason }, request);
   }
 
   /** The HTTP peer left before its request was answered. */
@@ -175,54 +145,61 @@ export class BoshSession {
     const was = this.#window.anyLive;
     this.#window.abandon(request);
     if (was && !this.#window.anyLive) this.#quietSince = now;
+    this.#flush(now);
   }
 
-  /** The upstream stream is up, or up again after a restart. */
-  streamOpened(_now: number, header: StreamHeader): void {
-    this.#header ??= header;
+  /** An upstream stream is up, or up again after a restart. */
+  streamOpened(_now: number, name: string, header: StreamHeader): void {
+    const stream = this.#streams.get(name);
+    if (stream) stream.header ??= header;
   }
 
   /** Everything that one read brought, so that one response carries it. */
-  deliver(now: number, payloads: readonly Payload[]): void {
-    if (this.#over || payloads.length === 0) return;
+  deliver(now: number, name: string, payloads: readonly Payload[]): void {
+    const stream = this.#streams.get(name);
+    if (this.#over || !stream?.isOpen || payloads.length === 0) return;
     const arrived: Outgoing[] = [];
     for (const payload of payloads) {
-      if (payload.name === "features" && payload.namespace === NS.STREAMS) {
-        this.#featuresSeen = true;
-      }
+      stream.observe(payload);
       arrived.push(outgoing(payload));
     }
-    if (this.#queue.length === 0 && !this.#lacksFeatures && this.#receiver(now)) {
-      return this.#answer(now, arrived);
+    if (this.#downlink.isEmpty && this.#canAnswer(now)) {
+      const opens = this.#window.oldestOpens;
+      if (opens === undefined || opens === name) {
+        return this.#answer(now, { type: "payloads", stream: name, payloads: arrived });
+      }
     }
-    for (const out of arrived) this.#enqueue(kept(out));
+    for (const out of arrived) this.#downlink.push(name, kept(out));
     this.#flush(now);
     this.#checkQueue(now);
   }
 
-  /** The upstream stream is over; nothing comes down any more. */
-  streamEnded(now: number, end: StreamEnd): void {
-    if (this.#over || this.#final) return;
-    this.#final = describeEnd(end);
+  /** An upstream stream is over; nothing of it comes down any more. */
+  streamEnded(now: number, name: string, end: StreamEnd): void {
+    const stream = this.#streams.get(name);
+    if (this.#over || !stream?.isOpen) return;
+    stream.isOpen = false;
+    this.#downlink.end(name, finalOf(end));
     this.#flush(now);
   }
 
   /** The upstream does not take what the client sends, and enough of it waits. */
   congested(now: number): void {
     if (this.#over) return;
-    this.#fail(now, "policy-violation", "the XMPP server does not read what the client sends");
+    const reason = "the XMPP server does not read what the client sends";
+    this.#giveUp(now, { condition: "policy-violation", reason });
   }
 
   /** To be called when `deadline` has come; harmless before. */
   handleTimeout(now: number): void {
     if (this.#over) return;
     this.#answerDue(now);
-    if (this.#final && this.#lastCall !== undefined && now >= this.#lastCall) {
-      return this.#end(this.#final.condition, this.#final.reason, { clean: true });
-    }
-    if (this.#window.anyLive || now < this.#quietSince + this.granted.inactivity) return;
-    const seconds = Math.round(this.granted.inactivity / 1000);
-    this.#fail(now, "item-not-found", `no request from the client for ${seconds} s`);
+    if (this.#over) return;
+    if (this.#lastCall && now >= this.#lastCall.until) return this.#finish(now, this.#lastCall);
+    if (this.#window.anyLive || now < this.#quietUntil) return;
+    const seconds = Math.round((this.#quietUntil - this.#quietSince) / 1000);
+    const reason = `no request from the client for ${seconds} s`;
+    this.#giveUp(now, { condition: "item-not-found", reason });
   }
 
   /**
@@ -231,12 +208,9 @@ export class BoshSession {
    */
   shutdown(now: number): void {
     if (this.#over) return;
-    this.#final ??= {
-      condition: "system-shutdown",
-      reason: "the connection manager is shutting down",
-      payloads: [],
-    };
-    this.#lastCall = now + LAST_CALL;
+    const reason = "the connection manager is shutting down";
+    const until = now + LAST_CALL;
+    this.#lastCall = { condition: "system-shutdown", reason, payloads: [], until };
     this.#flush(now);
   }
 
@@ -244,90 +218,152 @@ export class BoshSession {
 
   /** What the shell must do next; `undefined` when there is nothing. */
   poll(): BoshAction | undefined {
-    const action = this.#actions[this.#nextAction];
-    if (action === undefined) {
-      this.#actions.length = this.#nextAction = 0;
-      return undefined;
-    }
-    this.#nextAction++;
-    return action;
+    return this.#actions.poll();
   }
 
   /** When `handleTimeout` is due (milliseconds), if ever. */
   get deadline(): number | undefined {
     if (this.#over) return undefined;
-    const next = this.#window.deadline ?? this.#quietSince + this.granted.inactivity;
-    return Math.min(next, this.#lastCall ?? Infinity);
+    return Math.min(this.#window.deadline ?? this.#quietUntil, this.#lastCall?.until ?? Infinity);
   }
 
-  // ---- transitions
+  // ---- requests
 
-  /** A request whose predecessors have all been processed. */
+  /** A request whose predecessors have all been processed; `undefined` when its client has left. */
   #process(now: number, request: RequestId | undefined, body: SessionRequest): void {
-    this.#window.hold({ request, rid: body.rid, deadline: this.#waitDeadline(now) });
-    if (this.#final) return this.#flush(now);
-    switch (body.ask) {
+    const objection = this.#admission.request(now, body, {
+      held: this.#window.heldCount,
+      streams: this.#streams,
+    });
+    if (objection) return this.#fail(now, objection, request);
+    const payloads = payloadsOf(body, this.#init.assembler);
+    if (payloads.type === "refused") return this.#fail(now, payloads, request);
+    if (body.ack !== undefined) this.#window.acknowledge(body.ack);
+    this.#pause = undefined;
+    const { ask } = body;
+    const another = this.#admission.anotherStream(body, this.#streams);
+    const opens = another && this.#openAnother(another).name;
+    const deadline = answerDeadline(this.granted, now, opens);
+    this.#window.hold({ request, rid: body.rid, deadline, opens });
+    // §16.3, XEP-0206 §5. The features of a new stream belong into this request's answer, so those
+    // before it are released first.
+    if (opens !== undefined || ask.type === "restart") this.#releaseAllBut(now, 1);
+    const streams = this.#streams.addressed(body.stream);
+    switch (ask.type) {
       case "nothing":
-        this.#forward(body);
+      case "open-stream":
+        this.#forward(payloads, streams);
         break;
       case "restart":
-        // XEP-0206 §5. The new features belong into this request's answer, so those before it
-        // are released first; payloads beside a restart are ignored.
-        this.#releaseAllBut(now, 1);
-        this.#act({ type: "restart-stream" });
+        // XEP-0206 §5: payloads beside a restart are ignored.
+        for (const { name } of streams) {
+          this.#act({ type: "restart-stream", stream: name, attributes: ask.attributes });
+        }
         break;
+      case "pause":
+        this.#forward(payloads, streams);
+        return this.#pauseFor(now, ask.duration);
       case "terminate":
-        this.#forward(body);
-        return this.#terminate(now);
+        this.#forward(payloads, streams);
+        if (this.#streams.open.length > streams.length) this.#closeStreams(streams);
+        else return this.#terminate(now);
+        break;
       default:
-        body.ask satisfies never;
+        ask satisfies never;
     }
     this.#flush(now);
+    if (this.#over) return;
+    const report = this.#attributes.report(now, body);
+    if (report !== undefined && this.#canAnswer(now)) this.#answer(now, undefined, report);
     // §8: "it SHOULD NOT have more than 'hold' requests" held: the oldest is answered.
     this.#releaseAllBut(now, this.granted.hold);
+    this.#flush(now);
   }
 
-  #forward(body: CreationRequest | SessionRequest): void {
-    if (body.content.length > 0) this.#act({ type: "send", content: body.content });
-    for (const failure of body.failures) this.#enqueue(failureToClient(failure));
+  #forward({ content, failures }: Payloads, streams: readonly SessionStream[]): void {
+    if (content.length > 0) {
+      for (const { name } of streams) this.#act({ type: "send", stream: name, content });
+    }
+    const [first] = streams;
+    if (!first) return;
+    for (const failure of failures) this.#downlink.push(first.name, outgoingText(failure));
   }
+
+  /** §10: everything is answered, without payloads, and the client is left alone for a while. */
+  #pauseFor(now: number, seconds: number): void {
+    while (this.#window.anyHeld) this.#answer(now, undefined);
+    this.#pause = seconds * 1000;
+  }
+
+  // ---- streams
+
+  #openStream(opening: StreamOpening): SessionStream {
+    const stream = this.#streams.add(this.#init.nameStream());
+    this.#act({ type: "open-stream", stream: stream.name, opening });
+    if (!this.#flowing) this.#act({ type: "flow", stream: stream.name, open: false });
+    return stream;
+  }
+
+  /** §16.2. A stream that may not be opened gets its name all the same, and its end at once. */
+  #openAnother(choice: StreamChoice): SessionStream {
+    if (choice.type === "open") return this.#openStream(choice.opening);
+    const stream = this.#streams.add(this.#init.nameStream());
+    stream.isOpen = false;
+    this.#downlink.end(stream.name, { ...choice, payloads: [] });
+    return stream;
+  }
+
+  /** §16.6: the others go on. */
+  #closeStreams(streams: readonly SessionStream[]): void {
+    for (const stream of streams) {
+      stream.isOpen = false;
+      this.#act({ type: "close-stream", stream: stream.name, clean: true });
+      const final = { condition: undefined, reason: "the client ended the stream", payloads: [] };
+      this.#downlink.end(stream.name, final);
+    }
+  }
+
+  // ---- ends
 
   /** §13: the oldest request gets the terminal body, all others an empty one. */
   #terminate(now: number): void {
-    this.#receiver(now);
-    this.#answerWith(now, terminalBody(undefined, undefined, this.#takeQueue()));
-    this.#releaseAllBut(now, 0);
+    while (!this.#window.oldestIsLive && this.#window.anyLive) this.#release(now);
+    const batch = this.#window.anyLive ? this.#downlink.takePayloads() : undefined;
+    this.#answerWith(now, terminalBody(undefined, undefined, { payloads: batch?.payloads ?? [] }));
+    // Who has been told of the end may not read on: what is left is undelivered.
+    while (this.#window.anyHeld) this.#answer(now, undefined);
+    for (const request of this.#window.takeWaiting()) this.#respond(request, EMPTY_BODY);
     this.#end(undefined, "the client ended the session", { clean: true });
   }
 
-  /**
-   * Gives what waits to whoever listens. Stanzas have an answer of their own before the final
-   * one, because clients overlook what lies inside a terminal body.
-   */
-  #flush(now: number): void {
-    if (this.#lacksFeatures) return;
-    while (this.#queue.length > 0) {
-      if (!this.#receiver(now)) return;
-      this.#answer(now, this.#takeQueue());
+  /** The last stream is over, or all are: whoever listens is told. */
+  #finish(now: number, { condition, reason, payloads }: Final): void {
+    if (this.#window.anyLive) {
+      while (!this.#window.oldestIsLive) this.#release(now);
+      // What the server said belongs to the oldest, the one that the client is sure to read.
+      this.#answerWith(now, terminalBody(condition, reason, { payloads }), condition);
     }
-    const final = this.#final;
-    if (!final || !this.#receiver(now)) return;
-    // What the server said belongs to the oldest, the one that the client is sure to read.
-    this.#answerWith(now, terminalBody(final.condition, final.reason, final.payloads));
-    this.#answerOthers(now, terminalBody(final.condition, final.reason));
-    this.#end(final.condition, final.reason, { clean: true });
+    this.#answerOthers(now, condition, reason);
+    this.#end(condition, reason, { clean: true });
   }
 
-  /** The client's mistake, or its absence, ends the session. */
-  #fail(now: number, condition: TerminalCondition, reason: string, offender?: RequestId): void {
-    this.#answerOthers(now, terminalBody("other-request", "another request ended the session"));
-    if (offender !== undefined) this.#respond(offender, terminalBody(condition, reason));
+  /** The session ends, and no request is to blame. */
+  #giveUp(now: number, { condition, reason }: Objection): void {
+    this.#answerOthers(now, condition, reason);
+    this.#end(condition, reason, { clean: false });
+  }
+  /** A request's mistake ends the session. */
+  #fail(now: number, { condition, reason }: Objection, offender: RequestId | undefined): void {
+    this.#answerOthers(now, "other-request", "another request ended the session");
+    const body = refusalBody(condition, reason);
+    if (offender !== undefined) this.#respond(offender, body, condition);
     this.#end(condition, reason, { clean: false });
   }
 
-  #answerOthers(now: number, body: Uint8Array<ArrayBuffer>): void {
-    while (this.#window.anyHeld) this.#answerWith(now, body);
-    for (const request of this.#window.takeWaiting()) this.#respond(request, body);
+  #answerOthers(now: number, condition: TerminalCondition | undefined, reason: string): void {
+    const body = terminalBody(condition, reason);
+    while (this.#window.anyHeld) this.#answerWith(now, body, condition);
+    for (const request of this.#window.takeWaiting()) this.#respond(request, body, condition);
   }
 
   #end(
@@ -336,45 +372,86 @@ export class BoshSession {
     { clean }: { clean: boolean },
   ): void {
     this.#over = true;
-    this.#queue = [];
-    this.#act({ type: "close-stream", clean });
+    const left = this.#downlink.takeUndelivered();
+    if (left.length > 0) {
+      this.#act({ type: "undelivered", payloads: left.map(({ out }) => out.payload) });
+    }
+    for (const stream of this.#streams.open) {
+      const { name } = stream;
+      const returned = returnsFor(stream, left);
+      if (returned.length > 0) this.#act({ type: "send", stream: name, content: returned });
+      // What is returned to its sender must reach the server before the connection goes.
+      this.#act({ type: "close-stream", stream: name, clean: clean || returned.length > 0 });
+    }
     this.#act({ type: "ended", condition, reason });
+  }
+
+  #refuseLate(request: RequestId): void {
+    const body = refusalBody("item-not-found", "the session has ended");
+    this.#respond(request, body, "item-not-found");
   }
 
   // ---- answers
 
+  /** Gives what waits to whoever listens. */
+  #flush(now: number): void {
+    while (!this.#over && !this.#downlink.isEmpty && this.#canAnswer(now)) {
+      const batch = this.#downlink.take(this.#window.oldestOpens);
+      if (batch === undefined) break;
+      this.#checkFlow();
+      if (batch.type === "payloads") this.#answer(now, batch);
+      else if (this.#streams.open.length === 0 && this.#downlink.isEmpty) {
+        this.#finish(now, batch.final);
+      } else {
+        // §16.5: a terminal body that names a stream ends only that one.
+        const { condition, reason, payloads } = batch.final;
+        this.#answerWith(now, terminalBody(condition, reason, { payloads, stream: batch.stream }));
+      }
+    }
+    if (this.#over || !this.#lastCall || !this.#downlink.isEmpty) return;
+    if (this.#canAnswer(now)) this.#finish(now, this.#lastCall);
+  }
+
   /**
-   * Makes the oldest held request one whose client is still there, and says whether there is
-   * one. Requests of clients that left count as answered when a later one of the session can
-   * carry the data: their empty answer stays available for repetition.
+   * Makes the oldest held request one whose client is still there, and says whether it may be
+   * answered: one that opens a stream waits for its features, because some clients never ask for
+   * them again. Requests of clients that left count as answered when a later one can carry the
+   * data: their answer stays available for repetition.
    */
-  #receiver(now: number): boolean {
+  #canAnswer(now: number): boolean {
     if (!this.#window.anyLive) return false;
     while (!this.#window.oldestIsLive) this.#release(now);
-    return true;
+    const opens = this.#window.oldestOpens;
+    const stream = opens === undefined ? undefined : this.#streams.get(opens);
+    return !stream || stream.featuresSeen || !stream.isOpen || this.#lastCall !== undefined;
+  }
+
+  /** Answers the oldest held request with payloads of one stream, or with none. */
+  #answer(now: number, batch: PayloadBatch | undefined, more = ""): void {
+    const attributes = this.#attributes.next(batch?.stream) + more;
+    if (batch) this.#admission.delivered();
+    this.#answerWith(now, bodyOf(batch?.payloads ?? [], attributes));
   }
 
   /** Answers the oldest held request with what there is; nothing is entrusted to a client that left. */
   #release(now: number): void {
-    this.#answer(now, this.#window.oldestIsLive ? this.#takeQueue() : []);
-  }
-
-  #answer(now: number, payloads: readonly Outgoing[]): void {
-    const attributes = this.#creating ? this.#creationAttributes() : this.#owedAttributes();
-    this.#creating = false;
-    this.#answerWith(now, bodyOf(payloads, attributes));
+    const { oldestIsLive, oldestOpens } = this.#window;
+    this.#answer(now, oldestIsLive ? this.#downlink.takePayloads(oldestOpens) : undefined);
+    this.#checkFlow();
   }
 
   /** Answers the oldest held request and keeps the answer for repetition. */
-  #answerWith(now: number, body: Uint8Array<ArrayBuffer>): void {
-    const request = this.#window.answer(body);
-    if (request !== undefined) this.#respond(request, body);
+  #answerWith(now: number, body: Uint8Array<ArrayBuffer>, condition?: TerminalCondition): void {
+    const request = this.#window.answer(now, body);
+    if (request !== undefined) this.#respond(request, body, condition);
     if (!this.#window.anyLive) this.#quietSince = now;
   }
 
   /** Answers all that have waited long enough, and in front of them whatever is older. */
   #answerDue(now: number): void {
     while (!this.#over && this.#window.isDue(now)) this.#release(now);
+    // It may have kept what waits from the requests behind it.
+    this.#flush(now);
   }
 
   /** Answers the oldest until no more than `count` are held. */
@@ -387,107 +464,37 @@ export class BoshSession {
     if (old !== undefined) this.#respond(old, EMPTY_BODY);
   }
 
-  /** A creation response without features would leave some clients waiting for ever. */
-  get #lacksFeatures(): boolean {
-    return this.#creating && !this.#featuresSeen && !this.#final;
+  #respond(request: RequestId, body: Uint8Array<ArrayBuffer>, condition?: TerminalCondition): void {
+    // §17.1: clients without `ver` know only HTTP's own errors.
+    const status = this.#init.creation.ver === undefined ? httpStatus(condition) : 200;
+    this.#act({ type: "respond", request, status, body });
   }
 
-  #respond(request: RequestId, body: Uint8Array<ArrayBuffer>): void {
-    this.#act({ type: "respond", request, body });
+  get #quietUntil(): number {
+    return this.#quietSince + (this.#pause ?? this.granted.inactivity);
   }
 
-  #waitDeadline(now: number): number {
-    // §12: a session that polls is answered at once.
-    const { wait, hold } = this.granted;
-    return hold === 0 ? now : now + Math.max(0, wait - WAIT_MARGIN);
-  }
-
-  /** XEP-0124 §7.2 and XEP-0206 §4; they appear in the creation response only. */
-  #creationAttributes(): string {
-    const { wait, hold, requests, inactivity, polling, ver } = this.granted;
-    this.#owed = "stream-attributes";
-    return attribute("sid", this.#sid) + attribute("wait", wait / 1000) +
-      attribute("requests", requests) + attribute("hold", hold) + attribute("ver", ver) +
-      attribute("polling", polling / 1000) + attribute("inactivity", inactivity / 1000) +
-      ` xmlns:xmpp='${NS.XBOSH}' xmpp:restartlogic='true'` + this.#streamAttributes();
-  }
-
-  #owedAttributes(): string {
-    if (this.#owed === "nothing" || !this.#featuresSeen) return "";
-    return ` xmlns:xmpp='${NS.XBOSH}'` + this.#streamAttributes();
-  }
-
-  /** XEP-0206 §4: together with the features, once: in the creation response if it can be. */
-  #streamAttributes(): string {
-    if (!this.#featuresSeen) return "";
-    this.#owed = "nothing";
-    return attribute("from", this.#header?.from) + attribute("authid", this.#header?.id) +
-      attribute("xmpp:version", this.#header?.version ?? "1.0");
-  }
-
-  // ---- the queue
-
-  #enqueue(out: Outgoing): void {
-    this.#queue.push(out);
-    this.#queuedBytes += out.size;
-  }
-
-  /** As much of the queue as one answer carries; what remains goes with the next. */
-  #takeQueue(): readonly Outgoing[] {
-    let count = 0;
-    let size = 0;
-    while (count < this.#queue.length && size < RESPONSE_BYTES) size += this.#queue[count++]!.size;
-    if (count === 0) return this.#queue;
-    this.#queuedBytes -= size;
-    if (!this.#flowing && this.#queuedBytes <= this.#limits.queuedBytes / 2) {
-      this.#flowing = true;
-      this.#act({ type: "flow", open: true });
-    }
-    return this.#queue.splice(0, count);
-  }
+  // ---- back-pressure
 
   #checkQueue(now: number): void {
     if (this.#over) return;
-    if (this.#queuedBytes > this.#limits.queuedBytes) {
-      return this.#fail(now, "policy-violation", "too much is waiting for the client");
+    if (this.#downlink.bytes > this.#init.limits.queuedBytes) {
+      const reason = "too much is waiting for the client";
+      return this.#giveUp(now, { condition: "policy-violation", reason });
     }
-    if (this.#flowing && this.#queuedBytes > this.#limits.queuedBytes / 2) {
-      this.#flowing = false;
-      this.#act({ type: "flow", open: false });
+    this.#checkFlow();
+  }
+
+  #checkFlow(): void {
+    const flows = this.#downlink.bytes <= this.#init.limits.queuedBytes / 2;
+    if (flows === this.#flowing) return;
+    this.#flowing = flows;
+    for (const { name } of this.#streams.open) {
+      this.#act({ type: "flow", stream: name, open: flows });
     }
   }
 
   #act(action: BoshAction): void {
     this.#actions.push(action);
   }
-}
-
-function describeEnd(end: StreamEnd): Final {
-  switch (end.type) {
-    case "closed":
-      return { condition: undefined, reason: "the XMPP server closed the stream", payloads: [] };
-    case "stream-error":
-      return {
-        condition: "remote-stream-error",
-        reason: readStreamError(end.error).reason,
-        payloads: [kept(outgoing(end.error))],
-      };
-    case "connection-failed":
-      return { condition: "remote-connection-failed", reason: end.reason, payloads: [] };
-    default:
-      return end satisfies never;
-  }
-}
-
-function failureToClient(failure: string): Outgoing {
-  const bytes = new TextEncoder().encode(failure);
-  const payload = {
-    name: "failure",
-    namespace: "",
-    bytes,
-    nameEnd: "<failure".length,
-    declaresDefault: true,
-    inherits: [],
-  };
-  return { payload, declarations: undefined, usesStream: false, size: bytes.length };
 }

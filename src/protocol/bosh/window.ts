@@ -10,6 +10,16 @@ export interface Held {
   readonly rid: number;
   /** When it must be answered (milliseconds). */
   deadline: number;
+  /** The stream that it opens, whose features its answer should carry. */
+  readonly opens: string | undefined;
+}
+
+/** An answer that may be asked for again. */
+interface Kept {
+  readonly rid: number;
+  readonly response: Uint8Array<ArrayBuffer>;
+  /** When it was given (milliseconds). */
+  readonly sent: number;
 }
 
 /** A request that arrived before one of its predecessors. */
@@ -23,7 +33,8 @@ interface Waiting {
 export type Place =
   | { readonly type: "next" }
   | { readonly type: "early" }
-  | { readonly type: "held" }
+  /** `opens`: the stream that it opens. */
+  | { readonly type: "held"; readonly opens: string | undefined }
   | { readonly type: "kept"; readonly response: Uint8Array<ArrayBuffer> }
   | { readonly type: "outside" };
 
@@ -33,16 +44,24 @@ export type Place =
  */
 export class RequestWindow {
   readonly #requests: number;
+  readonly #mostKeptBytes: number;
   /** Highest rid whose predecessors have all arrived. */
   #last: number;
   readonly #held: Held[] = [];
   readonly #waiting = new Map<number, Waiting>();
-  readonly #kept: { rid: number; response: Uint8Array<ArrayBuffer> }[] = [];
+  readonly #kept: Kept[] = [];
+  #keptBytes = 0;
+  /** The client says which answers it has, so that the others are kept beyond the usual number. */
+  #acknowledges = false;
 
-  /** `rid` is the creation request's, `requests` how far ahead of the last processed one a rid may be. */
-  constructor(rid: number, requests: number) {
+  /**
+   * `rid` is the creation request's, `requests` how far ahead of the last processed one a rid may
+   * be; of answers that were never acknowledged no more than `mostKeptBytes` are kept.
+   */
+  constructor(rid: number, requests: number, mostKeptBytes: number) {
     this.#last = rid;
     this.#requests = requests;
+    this.#mostKeptBytes = mostKeptBytes;
   }
 
   place(rid: number): Place {
@@ -50,7 +69,8 @@ export class RequestWindow {
     if (rid > this.#last) {
       return rid <= this.#last + this.#requests ? { type: "early" } : { type: "outside" };
     }
-    if (this.#held.some((held) => held.rid === rid)) return { type: "held" };
+    const held = this.#held.find((entry) => entry.rid === rid);
+    if (held) return { type: "held", opens: held.opens };
     const kept = this.#kept.find((entry) => entry.rid === rid);
     return kept ? { type: "kept", response: kept.response } : { type: "outside" };
   }
@@ -104,13 +124,36 @@ export class RequestWindow {
 
   /**
    * Counts the oldest held request as answered with `response`, and keeps that for repetition;
-   * returns the connection to write it to. §14.3: as many answers are kept as the window is wide.
+   * returns the connection to write it to. XEP-0124 §14.3: as many answers are kept as the window
+   * is wide; of a client that acknowledges, all that it has not got.
    */
-  answer(response: Uint8Array<ArrayBuffer>): RequestId | undefined {
+  answer(now: number, response: Uint8Array<ArrayBuffer>): RequestId | undefined {
     const { rid, request } = this.#held.shift()!;
-    this.#kept.push({ rid, response });
-    if (this.#kept.length > this.#requests) this.#kept.shift();
+    this.#kept.push({ rid, response, sent: now });
+    this.#keptBytes += response.length;
+    while (
+      this.#kept.length > this.#requests &&
+      (!this.#acknowledges || this.#kept.length > MOST_KEPT ||
+        this.#keptBytes > this.#mostKeptBytes)
+    ) this.#forgetOldest();
     return request;
+  }
+
+  /** The client has all answers up to this rid (§9.2); one that was never given is not believed. */
+  acknowledge(rid: number): void {
+    const newest = this.#kept.at(-1);
+    if (newest === undefined || rid > newest.rid) return;
+    this.#acknowledges = true;
+    while (this.#kept.length > 0 && this.#kept[0]!.rid <= rid) this.#forgetOldest();
+  }
+
+  /** The first answer that the client lacks, when it says that it has those up to `rid`. */
+  firstUnacknowledged(rid: number): { readonly rid: number; readonly sent: number } | undefined {
+    return this.#kept.find((kept) => kept.rid === rid + 1);
+  }
+
+  #forgetOldest(): void {
+    this.#keptBytes -= this.#kept.shift()!.response.length;
   }
 
   /** Whether some client has waited long enough for its answer. */
@@ -147,4 +190,21 @@ export class RequestWindow {
   get anyWaiting(): boolean {
     return this.#waiting.size > 0;
   }
+
+  /** The stream that the oldest held request opens. */
+  get oldestOpens(): string | undefined {
+    return this.#held[0]?.opens;
+  }
+
+  get oldestRid(): number | undefined {
+    return this.#held[0]?.rid;
+  }
+
+  /** Highest rid whose predecessors have all arrived. */
+  get last(): number {
+    return this.#last;
+  }
 }
+
+/** Answers kept for a client that acknowledges, at the most. */
+const MOST_KEPT = 64;

@@ -26,6 +26,8 @@
  * before and after it are delivered alike.
  */
 
+import { ActionQueue } from "../action_queue.ts";
+import type { StreamAttributes } from "./stream_attributes.ts";
 import { readFeatures } from "./features.ts";
 import { checkHeader, headerBytes, readHeader } from "./header.ts";
 import { NS } from "../xml/names.ts";
@@ -42,6 +44,8 @@ export interface StreamOpening {
   readonly lang?: string;
   /** XMPP version, usually `1.0`. */
   readonly version: string;
+  /** More attributes for the header, as the client wants them. */
+  readonly attributes?: StreamAttributes;
 }
 
 /** What the server said of itself in its stream header (RFC 6120 §4.7). */
@@ -96,12 +100,19 @@ const MAX_ATTRIBUTES = 128;
 type State = "idle" | "negotiating" | "proceed" | "securing" | "open" | "closing" | "ended";
 
 /** What the client did before the stream was up, in order. */
-type Waiting = Uint8Array | "restart";
+type Waiting = Uint8Array | Restart;
+
+/** What the client wants of the header of its next stream on the same connection. */
+export interface Restart {
+  /** They take the place of the opening's; `undefined`: those stay. */
+  readonly attributes?: StreamAttributes | undefined;
+}
 
 export class C2sStream {
   readonly #options: C2sOptions;
   readonly #tokenizer: XmlTokenizer;
   #state: State = "idle";
+  #opening: StreamOpening;
   #encrypted: boolean;
   /** The server's header, from when it came until the stream is up. */
   #header: StreamHeader | undefined;
@@ -109,10 +120,11 @@ export class C2sStream {
   #waiting: Waiting[] = [];
   /** Payloads of the present read that are not yet part of an action. */
   #payloads: Payload[] = [];
-  readonly #actions: C2sAction[] = [];
+  readonly #actions = new ActionQueue<C2sAction>();
 
   constructor(options: C2sOptions) {
     this.#options = options;
+    this.#opening = options.opening;
     this.#encrypted = options.direct;
     this.#tokenizer = new XmlTokenizer({ ...options.limits, attributes: MAX_ATTRIBUTES });
   }
@@ -170,9 +182,9 @@ export class C2sStream {
   }
 
   /** The client wants a new stream on this connection (RFC 6120 §6.4.6). */
-  restart(): void {
-    if (this.#state === "open") this.#restart();
-    else if (this.#isBeforeOpen()) this.#waiting.push("restart");
+  restart(restart: Restart = {}): void {
+    if (this.#state === "open") this.#restart(restart);
+    else if (this.#isBeforeOpen()) this.#waiting.push(restart);
   }
 
   /** Ends the stream in good order; before it is up there is no order to keep. */
@@ -220,7 +232,7 @@ export class C2sStream {
   }
 
   poll(): C2sAction | undefined {
-    return this.#actions.shift();
+    return this.#actions.poll();
   }
 
   /** When `handleTimeout` wants to be called. */
@@ -297,8 +309,8 @@ export class C2sStream {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const item of waiting) {
-      if (item === "restart") this.#restart();
-      else this.#write(item);
+      if (item instanceof Uint8Array) this.#write(item);
+      else this.#restart(item);
     }
   }
 
@@ -344,7 +356,8 @@ export class C2sStream {
     this.#state = "ended";
     this.#deadline = undefined;
     this.#waiting = [];
-    this.#actions.push({ type: "disconnect" }, { type: "ended", end });
+    this.#actions.push({ type: "disconnect" });
+    this.#actions.push({ type: "ended", end });
   }
 
   #opened(header: StreamHeader): void {
@@ -358,13 +371,14 @@ export class C2sStream {
     this.#payloads = [];
   }
 
-  #restart(): void {
+  #restart({ attributes }: Restart): void {
+    if (attributes) this.#opening = { ...this.#opening, attributes };
     this.#tokenizer.expectRestart();
     this.#writeHeader();
   }
 
   #writeHeader(): void {
-    this.#write(headerBytes(this.#options.opening, this.#encrypted));
+    this.#write(headerBytes(this.#opening, this.#encrypted));
   }
 
   #write(bytes: Uint8Array): void {

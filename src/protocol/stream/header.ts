@@ -16,6 +16,7 @@ export function headerBytes(opening: StreamOpening, encrypted: boolean): Uint8Ar
       attribute("from", encrypted ? claimedAddress(opening) : undefined) +
       attribute("version", opening.version) +
       attribute("xml:lang", opening.lang) +
+      (opening.attributes ?? []).map(([name, value]) => attribute(name, value)).join("") +
       ">",
   );
 }

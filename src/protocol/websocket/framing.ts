@@ -68,9 +68,7 @@ export function readMessage(bytes: Uint8Array, tokenizer: XmlTokenizer): ClientM
   tokenizer.feed(STREAM);
   tokenizer.next();
   tokenizer.feed(message);
-  const result = readOne(message, tokenizer);
-  tokenizer.reset();
-  return result;
+  return readOne(message, tokenizer);
 }
 
 function readOne(message: Uint8Array, tokenizer: XmlTokenizer): ClientMessage {

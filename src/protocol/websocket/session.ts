@@ -12,6 +12,7 @@
  * Inputs take `now` (milliseconds) and change the state. After any input, take what there is to
  * do from `poll` until it is `undefined`, then arm one timer for `deadline`.
  */
+import { ActionQueue } from "../action_queue.ts";
 import type { StreamEnd, StreamHeader, StreamOpening } from "../stream/c2s.ts";
 import { readStreamError } from "../stream/received_error.ts";
 import { NS } from "../xml/names.ts";
@@ -66,8 +67,7 @@ type State =
 
 export class WebSocketSession {
   readonly #chooseDomain: (to: string | undefined) => DomainChoice;
-  readonly #actions: WebSocketAction[] = [];
-  #nextAction = 0;
+  readonly #actions = new ActionQueue<WebSocketAction>();
   #state: State = { type: "fresh" };
   #deadline: number | undefined;
   #upstream = false;
@@ -201,13 +201,7 @@ export class WebSocketSession {
 
   /** What the shell must do next; `undefined` when there is nothing. */
   poll(): WebSocketAction | undefined {
-    const action = this.#actions[this.#nextAction];
-    if (action === undefined) {
-      this.#actions.length = this.#nextAction = 0;
-      return undefined;
-    }
-    this.#nextAction++;
-    return action;
+    return this.#actions.poll();
   }
 
   /** When `handleTimeout` is due (milliseconds), if ever. */

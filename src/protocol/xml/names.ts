@@ -16,6 +16,10 @@ export const NS = {
   /** XEP-0138: stream compression as a feature, and as a request. */
   COMPRESS_FEATURE: "http://jabber.org/features/compress",
   COMPRESS: "http://jabber.org/protocol/compress",
+  /** XEP-0198. */
+  SM: "urn:xmpp:sm:3",
+  /** RFC 6120 §8.3: the conditions inside a stanza error. */
+  STANZA_ERRORS: "urn:ietf:params:xml:ns:xmpp-stanzas",
   /** RFC 7395: `<open/>` and `<close/>`. */
   FRAMING: "urn:ietf:params:xml:ns:xmpp-framing",
   /** Bound to the prefix `xml` by definition (Namespaces in XML §3). */

@@ -15,10 +15,16 @@ interface Binding {
  * open payload uses. The default namespace is no prefix and is not kept here.
  */
 export class Scopes {
+  /** What prefixes mean that nobody declared. */
+  readonly #assumed: readonly Declaration[];
   readonly #bindings = new Map<string, Binding>();
   /** The bindings of the open elements, innermost last. */
   readonly #declared: Binding[] = [];
   readonly #inherited = new Set<Declaration>();
+
+  constructor(assumed: readonly Declaration[] = NONE) {
+    this.#assumed = assumed;
+  }
 
   declare(prefix: string, namespace: string, depth: number): void {
     const outer = this.#bindings.get(prefix);
@@ -32,9 +38,16 @@ export class Scopes {
     // "The prefix xml is by definition bound" (Namespaces in XML §3).
     if (prefix === "xml") return NS.XML;
     const binding = this.#bindings.get(prefix);
-    if (binding === undefined) return undefined;
+    if (binding === undefined) return this.#assume(prefix, depth);
     if (binding.depth === 1 && depth > 1) this.#inherited.add(binding.declaration);
     return binding.declaration.namespace;
+  }
+
+  #assume(prefix: string, depth: number): string | undefined {
+    const declaration = this.#assumed.find((assumed) => assumed.prefix === prefix);
+    // Nobody else will know what it means.
+    if (declaration !== undefined && depth > 1) this.#inherited.add(declaration);
+    return declaration?.namespace;
   }
 
   /** The element at `depth` ends, and what it declared with it. */

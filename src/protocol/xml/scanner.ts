@@ -14,6 +14,7 @@ import type { XmlError, XmlErrorKind } from "./errors.ts";
 import type { Input } from "./input.ts";
 import type { XmlLimits } from "./limits.ts";
 import { Scopes } from "./namespaces.ts";
+import type { Declaration } from "./payload.ts";
 import { Reference } from "./reference.ts";
 import { NONE, StartTag } from "./start_tag.ts";
 import { FORBIDDEN, Refusal, STEP, type Step } from "./step.ts";
@@ -32,7 +33,7 @@ import { refuseInstruction, scanXmlDeclaration } from "./xml_declaration.ts";
  */
 export class Scanner {
   readonly tag = new StartTag();
-  readonly scopes = new Scopes();
+  readonly scopes: Scopes;
   /** Elements open now. */
   depth = 0;
   /** The last start tag was that of an empty element. */
@@ -60,8 +61,9 @@ export class Scanner {
   /** The state that a reference interrupts. */
   #resume = CONTENT;
 
-  constructor(limits: XmlLimits, input: Input) {
+  constructor(limits: XmlLimits, input: Input, assumed: readonly Declaration[]) {
     this.#limits = limits;
+    this.scopes = new Scopes(assumed);
     this.#input = input;
     this.#reference = new Reference(this.#refusal);
   }

@@ -52,6 +52,7 @@ export type XmlItem =
  * `undefined`. Nothing throws.
  */
 export class XmlTokenizer {
+  readonly #assumed: readonly Declaration[];
   readonly #limits: XmlLimits;
   #input: Input;
   #scanner: Scanner;
@@ -68,10 +69,12 @@ export class XmlTokenizer {
   #emptyRootEnd: XmlItem | undefined;
   #refused = false;
 
-  constructor(limits: XmlLimits) {
+  /** `assumed` is what prefixes mean that no element declares; without it they are refused. */
+  constructor(limits: XmlLimits, assumed: readonly Declaration[] = []) {
     this.#limits = limits;
+    this.#assumed = assumed;
     this.#input = new Input(limits.payloadBytes);
-    this.#scanner = new Scanner(limits, this.#input);
+    this.#scanner = new Scanner(limits, this.#input, assumed);
   }
 
   /**
@@ -94,7 +97,7 @@ export class XmlTokenizer {
   /** Forgets everything, as if new: for the stream after TLS. */
   reset(): void {
     this.#input = new Input(this.#limits.payloadBytes);
-    this.#scanner = new Scanner(this.#limits, this.#input);
+    this.#scanner = new Scanner(this.#limits, this.#input, this.#assumed);
     this.#emptyRootEnd = undefined;
     this.#refused = false;
   }
@@ -117,6 +120,11 @@ export class XmlTokenizer {
         : this.#refusal();
       if (item !== undefined) return item;
     }
+  }
+
+  /** A tag or a payload has begun that is not complete yet. */
+  get isMidway(): boolean {
+    return this.#input.item >= 0;
   }
 
   /** Bytes of the last chunk that `next` has not consumed: all that lie after the last item's `>`. */

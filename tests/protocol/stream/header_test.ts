@@ -39,3 +39,10 @@ Deno.test("values of the header cannot break out of their quotes", () => {
     `${BEGIN} version='1.0' xml:lang='&apos;&quot;&gt;&lt;&amp;&#xA;'>`,
   );
 });
+
+Deno.test("attributes that the client adds stand at the end, and cannot break out either", () => {
+  assert.equal(
+    header({ lang: "de", attributes: [["a", "1"], ["b", `'/><x y="`]] }),
+    `${BEGIN} version='1.0' xml:lang='de' a='1' b='&apos;/&gt;&lt;x y=&quot;'>`,
+  );
+});

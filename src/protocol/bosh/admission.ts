@@ -1,0 +1,95 @@
+import type { SessionInit, StreamChoice } from "./actions.ts";
+import { Activity } from "./activity.ts";
+import type { SessionRequest } from "./body.ts";
+import type { TerminalCondition } from "./conditions.ts";
+import { KeySequence } from "./keys.ts";
+import type { BoshLimits, Granted } from "./negotiation.ts";
+import type { Streams } from "./streams.ts";
+
+/** Why a request may not be processed; its session ends for it. */
+export interface Objection {
+  readonly condition: TerminalCondition;
+  /** A sentence for people. */
+  readonly reason: string;
+}
+
+/** Judges requests when their turn has come: in rid order, each once. */
+export class Admission {
+  readonly #limits: BoshLimits;
+  readonly #chooseStream: SessionInit["chooseStream"];
+  readonly #keys: KeySequence;
+  readonly #activity: Activity;
+  #writesToAlways: boolean;
+
+  constructor(
+    { creation, limits, sha1, chooseStream, writesToAlways }: SessionInit,
+    granted: Granted,
+  ) {
+    this.#limits = limits;
+    this.#chooseStream = chooseStream;
+    this.#writesToAlways = writesToAlways;
+    this.#keys = new KeySequence(sha1);
+    this.#keys.accepts(creation.key, creation.newkey);
+    this.#activity = new Activity(granted, limits.strict);
+  }
+
+  /** `held`: how many requests are unanswered already. */
+  request(
+    now: number,
+    body: SessionRequest,
+    { held, streams }: { readonly held: number; readonly streams: Streams },
+  ): Objection | undefined {
+    // XEP-0124 §15.4: a request whose key is wrong "MUST NOT" be processed, and is named like an
+    // unknown one.
+    if (!this.#keys.accepts(body.key, body.newkey)) {
+      return { condition: "item-not-found", reason: "the key of the request is not the next one" };
+    }
+    const isEmpty = body.ask.type === "nothing" && body.content.length === 0;
+    if (body.stream !== undefined && !isEmpty && !streams.get(body.stream)) {
+      return { condition: "item-not-found", reason: "the session has no such stream" };
+    }
+    const { maxPause } = this.#limits;
+    if (body.ask.type === "pause" && body.ask.duration * 1000 > maxPause) {
+      const reason = maxPause === 0
+        ? "sessions cannot be paused here"
+        : `a pause may last at most ${maxPause / 1000} s`;
+      return { condition: "policy-violation", reason };
+    }
+    if (body.ask.type === "open-stream" && streams.count >= MOST_STREAMS) {
+      return { condition: "policy-violation", reason: "it opens one stream after the other" };
+    }
+    return violation(this.#activity.request(now, body, held + 1));
+  }
+
+  /**
+   * The further stream that a request opens, or is refused (§16.2); `undefined`: it asks for none.
+   * Some clients write `to` on every request, and mean nothing by it.
+   */
+  anotherStream(body: SessionRequest, streams: Streams): StreamChoice | undefined {
+    this.#writesToAlways ||= body.namesDomain && body.content.length > 0;
+    const { maxStreams } = this.#limits;
+    if (body.ask.type !== "open-stream" || maxStreams === 1 || this.#writesToAlways) {
+      return undefined;
+    }
+    if (streams.open.length < maxStreams) return this.#chooseStream(body.ask.opening);
+    const reason = `a session may have at most ${maxStreams} streams`;
+    return { type: "refused", condition: "policy-violation", reason };
+  }
+
+  /** The same rid again. */
+  repeat(rid: number): Objection | undefined {
+    return violation(this.#activity.repeat(rid));
+  }
+
+  /** The newest request was answered with payloads. */
+  delivered(): void {
+    this.#activity.delivered();
+  }
+}
+
+/** Streams that one session may ever have had: their names are remembered. */
+const MOST_STREAMS = 256;
+
+function violation(reason: string | undefined): Objection | undefined {
+  return reason === undefined ? undefined : { condition: "policy-violation", reason };
+}

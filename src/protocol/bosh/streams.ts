@@ -1,0 +1,91 @@
+import type { StreamEnd, StreamHeader } from "../stream/c2s.ts";
+import { readStreamError } from "../stream/received_error.ts";
+import { NS } from "../xml/names.ts";
+import type { Payload } from "../xml/payload.ts";
+import { attribute } from "../xml/writer.ts";
+import type { Final } from "./downlink.ts";
+import { kept, outgoing } from "./response.ts";
+
+/** One upstream stream of a session (XEP-0124 §16). */
+export class SessionStream {
+  readonly name: string;
+  header: StreamHeader | undefined;
+  featuresSeen = false;
+  /** The upstream has not ended it, and nobody closed it. */
+  isOpen = true;
+  /** The server takes care of what its client did not acknowledge (XEP-0198). */
+  hasStreamManagement = false;
+  /** `from`, `authid` and the version have been told. */
+  #introduced = false;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Learns from what the server says. */
+  observe({ name, namespace }: Payload): void {
+    if (name === "features" && namespace === NS.STREAMS) this.featuresSeen = true;
+    if ((name === "enabled" || name === "resumed") && namespace === NS.SM) {
+      this.hasStreamManagement = true;
+    }
+  }
+
+  /**
+   * XEP-0206 §4: the version, and what else the stream header said, together with the first
+   * features and once.
+   */
+  introduction({ xmppDeclared }: { xmppDeclared: boolean }): string {
+    if (this.#introduced || !this.featuresSeen) return "";
+    this.#introduced = true;
+    return attribute("from", this.header?.from) + attribute("authid", this.header?.id) +
+      (xmppDeclared ? "" : attribute("xmlns:xmpp", NS.XBOSH)) +
+      attribute("xmpp:version", this.header?.version ?? "1.0");
+  }
+}
+
+/** The streams of one session, by name. */
+export class Streams {
+  readonly #byName = new Map<string, SessionStream>();
+
+  add(name: string): SessionStream {
+    const stream = new SessionStream(name);
+    this.#byName.set(name, stream);
+    return stream;
+  }
+
+  get(name: string): SessionStream | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** Those that a request means: one, or all (§16.4); none when the one meant is over. */
+  addressed(name: string | undefined): SessionStream[] {
+    return name === undefined ? this.open : this.open.filter((stream) => stream.name === name);
+  }
+
+  get open(): SessionStream[] {
+    return [...this.#byName.values()].filter((stream) => stream.isOpen);
+  }
+
+  /** How many there ever were. */
+  get count(): number {
+    return this.#byName.size;
+  }
+}
+
+/** What a client is told when its stream ended. */
+export function finalOf(end: StreamEnd): Final {
+  switch (end.type) {
+    case "closed":
+      return { condition: undefined, reason: "the XMPP server closed the stream", payloads: [] };
+    case "stream-error":
+      return {
+        condition: "remote-stream-error",
+        reason: readStreamError(end.error).reason,
+        payloads: [kept(outgoing(end.error))],
+      };
+    case "connection-failed":
+      return { condition: "remote-connection-failed", reason: end.reason, payloads: [] };
+    default:
+      return end satisfies never;
+  }
+}

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import type { BoshActor } from "../../src/server/bosh_actor.ts";
+import { type Epitaph, Registry } from "../../src/server/registry.ts";
+import { TestClock } from "../support/test_clock.ts";
+
+const EPITAPH: Epitaph = {
+  condition: "remote-connection-failed",
+  reason: "gone",
+  isLegacy: false,
+  isScript: false,
+  contentType: undefined,
+};
+/** What a registry knows of a session: that it can be told of the end. */
+const ACTOR = { shutdown() {} } as BoshActor;
+
+function buried(registry: Registry, sid: string): void {
+  registry.add(ACTOR);
+  registry.name(sid, ACTOR);
+  registry.bury(ACTOR, sid, EPITAPH);
+}
+
+Deno.test("B-105 why a session ended is remembered for five minutes, and then no more", () => {
+  const clock = new TestClock();
+  const registry = new Registry(10, clock);
+  buried(registry, "a");
+  assert.equal(registry.get("a"), undefined);
+  assert.equal(registry.size, 0);
+  clock.advance(299_999);
+  assert.equal(registry.epitaph("a"), EPITAPH);
+  clock.advance(1);
+  assert.equal(registry.epitaph("a"), undefined);
+  assert.equal(registry.epitaph("never was"), undefined);
+});
+
+Deno.test("B-105 S-007 so many ended sessions are remembered and no more, the newest", () => {
+  const clock = new TestClock();
+  const registry = new Registry(10, clock);
+  for (let i = 0; i < 10_050; i++) buried(registry, `sid${i}`);
+  let remembered = 0;
+  for (let i = 0; i < 10_050; i++) if (registry.epitaph(`sid${i}`)) remembered++;
+  assert.equal(remembered, 10_000);
+  assert.equal(registry.epitaph("sid49"), undefined);
+  assert.equal(registry.epitaph("sid50"), EPITAPH);
+});
