@@ -1,0 +1,199 @@
+import type { SessionRequest, StreamRequest } from "../../../src/protocol/bosh/body.ts";
+import type { RequestId } from "../../../src/protocol/bosh/window.ts";
+import { idOf } from "./answer.ts";
+import type { ModelState, Turn } from "./state.ts";
+import type { ModelStream } from "./streams.ts";
+import type { Entry } from "./window.ts";
+
+const CLIENT_END = {
+  condition: undefined,
+  reason: "the client ended the stream",
+  error: undefined,
+};
+const ACTIVITY_REASONS = /^it polls more often|^its requests follow/;
+
+/** What a request must bring about, written into the turn and the state. */
+export class Expectation {
+  readonly #state: ModelState;
+
+  constructor(state: ModelState) {
+    this.#state = state;
+  }
+
+  /** Where the request falls in the window, and what is to come of it. */
+  arrive(turn: Turn, request: RequestId, body: SessionRequest): void {
+    const { window } = this.#state;
+    const { rid } = body;
+    if (rid === window.last + 1) {
+      this.#process(turn, request, body);
+      for (let next; (next = window.next) && !this.#isEnding(turn, next);) {
+        window.takeNext(next);
+        if (this.#delivers(turn, next.rid)) this.#state.activity.delivered();
+        this.#process(turn, next.request, next.body!);
+      }
+      return;
+    }
+    if (rid > window.last && rid <= window.last + window.requests) {
+      if (!window.anyLive && !window.anyWaiting) this.#state.quietSince = turn.now;
+      const { entry, replaced } = window.wait(request, body);
+      turn.replaced = replaced;
+      this.#state.open.set(request, entry);
+      return;
+    }
+    const entry = window.get(rid);
+    const answered = entry?.state === "answered";
+    const mayBeOutside = answered && !window.isKept(entry);
+    if (
+      !entry || rid > window.last || (answered && window.isGone(entry)) ||
+      (mayBeOutside && turn.ended?.condition === "item-not-found")
+    ) {
+      turn.fail = { condition: "item-not-found", offender: request };
+      return;
+    }
+    if (this.#state.repeats.rid !== rid) this.#state.repeats = { rid, times: 0 };
+    if (++this.#state.repeats.times > 10) {
+      turn.fail = { condition: "policy-violation", offender: request };
+      return;
+    }
+    this.#state.open.set(request, entry);
+    if (answered) {
+      turn.repeated = entry;
+      return;
+    }
+    turn.replaced = entry.request;
+    if (entry.isDoubtful) turn.doubtful = entry;
+    entry.isDoubtful = false;
+    entry.request = request;
+    [entry.earliest, entry.latest] = this.#wait(turn.now, entry.opens !== undefined);
+  }
+
+  /** Whether what was there before a request's turn was given to one since the turn before. */
+  #delivers(turn: Turn, rid: number): boolean {
+    const given = turn.answers.filter(({ request, answer }) => {
+      const entry = this.#state.open.get(request);
+      const [first] = answer.payloads;
+      return entry && entry.rid < rid && first !== undefined && answer.type === undefined &&
+        this.#state.streamOf.has(idOf(first));
+    }).length;
+    const before = turn.givenBefore;
+    turn.givenBefore = given;
+    return given > before;
+  }
+
+  /** In a row of requests that had to wait, whether one before this was the session's last. */
+  #isEnding({ fail, terminated, firstTold }: Turn, { rid }: Entry): boolean {
+    if (fail !== undefined || terminated !== undefined) return true;
+    const told = firstTold === undefined ? undefined : this.#state.open.get(firstTold);
+    return told !== undefined && told.rid < rid;
+  }
+
+  #process(turn: Turn, request: RequestId | undefined, body: SessionRequest): void {
+    const condition = this.#objection(turn, request, body);
+    if (condition !== undefined) {
+      turn.fail = { condition, offender: request };
+      return;
+    }
+    const { ask, content } = body;
+    turn.processed++;
+    if (body.ack !== undefined) turn.acks.push(body.ack);
+    this.#state.pause = undefined;
+    this.#state.writesToAlways ||= body.namesDomain && content.length > 0;
+    const opensAnother = ask.type === "open-stream" && !this.#state.writesToAlways &&
+      this.#state.init.limits.maxStreams > 1;
+    const another = opensAnother ? this.#openAnother(turn, ask.opening) : undefined;
+    this.hold(turn, body.rid, request, another);
+    const { hold, isPolling } = this.#state.granted;
+    turn.letsGo ||= isPolling || ask.type === "restart" || ask.type === "pause" ||
+      another !== undefined || turn.before.held + turn.processed > hold;
+    const addressed = this.#state.streams.filter(({ isOpen, name }) =>
+      isOpen && (body.stream === undefined || body.stream === name)
+    );
+    if (ask.type === "restart") {
+      for (const { name: stream } of addressed) {
+        turn.upstream.push({ type: "restart-stream", stream, attributes: ask.attributes });
+      }
+      return;
+    }
+    for (const { name: stream } of addressed) {
+      if (content.length > 0) turn.upstream.push({ type: "send", stream, content });
+    }
+    const [first] = addressed;
+    for (const text of first === undefined ? [] : body.failures) {
+      const common = { size: text.length, bounces: false, teaches: undefined };
+      this.#state.want(first!, { text, id: idOf(text), ...common });
+    }
+    if (ask.type === "pause") {
+      this.#state.pause = ask.duration * 1000;
+      turn.pausedAt = body.rid;
+    } else if (ask.type === "terminate") {
+      if (this.#state.openStreams.length === addressed.length) {
+        turn.terminated = { listening: request !== undefined };
+        return;
+      }
+      for (const stream of addressed) {
+        stream.isOpen = false;
+        stream.end = CLIENT_END;
+        turn.upstream.push({ type: "close-stream", stream: stream.name, clean: true });
+      }
+    }
+  }
+
+  /** The condition with which the session must end for this request. */
+  #objection(turn: Turn, id: RequestId | undefined, body: SessionRequest): string | undefined {
+    if (!this.#state.keys.accepts(body.key, body.newkey)) return "item-not-found";
+    const { ask, stream } = body;
+    const isEmpty = ask.type === "nothing" && body.content.length === 0;
+    if (stream !== undefined && !isEmpty && !this.#state.stream(stream)) return "item-not-found";
+    if (ask.type === "pause" && ask.duration * 1000 > this.#state.init.limits.maxPause) {
+      return "policy-violation";
+    }
+    const { window } = this.#state;
+    const held = {
+      least: turn.processed > 0 ? 0 : window.live.length,
+      most: window.heldCount,
+    };
+    const verdict = this.#state.activity.request(turn.now, isEmpty, held);
+    if (verdict === "too-much") return "policy-violation";
+    if (verdict === "fine" || turn.ended === undefined) return undefined;
+    // What cannot be told from outside, the session's choice tells.
+    if (!ACTIVITY_REASONS.test(turn.ended.reason)) return undefined;
+    const isThis = id === undefined ? turn.told.length === 0 : turn.told.includes(id);
+    return isThis ? "policy-violation" : undefined;
+  }
+
+  #openAnother(turn: Turn, request: StreamRequest): ModelStream {
+    const { limits, chooseStream } = this.#state.init;
+    const isFull = this.#state.openStreams.length >= limits.maxStreams;
+    const stream = this.#state.addStream();
+    const choice = chooseStream(request);
+    if (choice.type === "open" && !isFull) {
+      const { opening } = choice;
+      turn.upstream.push({ type: "open-stream", stream: stream.name, opening });
+      return stream;
+    }
+    stream.isOpen = false;
+    const reason = `a session may have at most ${limits.maxStreams} streams`;
+    stream.end = isFull || choice.type === "open"
+      ? { condition: "policy-violation", reason, error: undefined }
+      : { condition: choice.condition, reason: choice.reason, error: undefined };
+    return stream;
+  }
+
+  hold(turn: Turn, rid: number, request: RequestId | undefined, opens?: ModelStream): void {
+    const [earliest, latest] = this.#wait(turn.now, opens !== undefined);
+    const entry = this.#state.window.hold({ rid, request, earliest, latest, opens: opens?.name });
+    if (request !== undefined) this.#state.open.set(request, entry);
+    if (opens) opens.opener = entry;
+  }
+
+  /**
+   * Between when and when a request is answered that nothing answers before (XEP-0124 §7.1). One
+   * that opens a stream waits for its features no longer than ten seconds.
+   */
+  #wait(now: number, opens: boolean): [earliest: number, latest: number] {
+    const { wait, isPolling } = this.#state.granted;
+    if (isPolling && !opens) return [now, now];
+    const longest = opens ? Math.min(wait, 10_000) : wait;
+    return [now + Math.max(0, longest - 500), now + longest];
+  }
+}
