@@ -18,6 +18,8 @@ import { chooseStream, type StreamTarget } from "./stream_choice.ts";
 export interface BoshResponse {
   readonly status: number;
   readonly body: Uint8Array<ArrayBuffer>;
+  /** The media type that the client asked for; missing: as the syntax has it. */
+  readonly contentType?: string | undefined;
 }
 
 /** Takes the response to one request. */
@@ -168,7 +170,11 @@ export class BoshActor implements Actor {
   #perform(action: BoshAction): void {
     switch (action.type) {
       case "respond":
-        this.#replies.get(action.request)?.({ status: action.status, body: action.body });
+        this.#replies.get(action.request)?.({
+          status: action.status,
+          body: action.body,
+          contentType: this.contentType,
+        });
         this.#replies.delete(action.request);
         return;
       case "open-stream":

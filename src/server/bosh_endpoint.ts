@@ -22,11 +22,6 @@ const ASSUMED = [{ prefix: "xmpp", namespace: NS.XBOSH }];
 
 const NO_SESSION = { condition: "item-not-found", reason: "there is no such session" } as const;
 
-interface TypedResponse extends BoshResponse {
-  /** Missing: as the syntax has it. */
-  readonly contentType?: string | undefined;
-}
-
 /** XMPP over BOSH (XEP-0124, XEP-0206) at one path. */
 export function boshEndpoint(shell: SessionShell): Handler {
   const { config, registry } = shell;
@@ -68,8 +63,8 @@ export function boshEndpoint(shell: SessionShell): Handler {
     if (bytes.length === 0) {
       return textAnswer(400, "The request has no <body/>.\n", common.for(exchange));
     }
-    const { contentType, ...response } = await respondTo(bytes, exchange, { isScript: false });
-    return { ...response, headers: withType(xml.for(exchange), contentType) };
+    const { status, body, contentType } = await respondTo(bytes, exchange, { isScript: false });
+    return { status, body, headers: withType(xml.for(exchange), contentType) };
   }
 
   async function get(exchange: Exchange): Promise<Answer> {
@@ -81,25 +76,25 @@ export function boshEndpoint(shell: SessionShell): Handler {
       return textAnswer(400, `${request.reason}\n`, common.for(exchange));
     }
     const isScript = request.type === "script";
-    const { contentType, ...response } = await respondTo(request.body, exchange, { isScript });
+    const { status, body, contentType } = await respondTo(request.body, exchange, { isScript });
     const headers = xml.for(exchange);
-    if (request.type === "data") return { ...response, headers: withType(headers, contentType) };
+    if (request.type === "data") return { status, body, headers: withType(headers, contentType) };
     const type = isScript && contentType !== undefined ? contentType : SCRIPT;
-    return scriptAnswer(request, response.body, withType(headers, type));
+    return scriptAnswer(request, body, withType(headers, type));
   }
 
   /** The response to one request body, now or when its session has it. */
-  async function respondTo(
+  function respondTo(
     bytes: Uint8Array,
     exchange: Exchange,
     { isScript }: { isScript: boolean },
-  ): Promise<TypedResponse> {
+  ): BoshResponse | Promise<BoshResponse> {
     const charset = declaredCharset(exchange);
     if (charset !== undefined) return terminal("bad-request", `only UTF-8 is read, not ${charset}`);
     const body = isScript ? readScriptBody(bytes, tokenizer) : readBody(bytes, tokenizer);
     if (body.type === "create") {
       const contentType = allowedType(body.contentType, isScript);
-      return { ...await create(body, exchange, contentType), contentType };
+      return create(body, exchange, contentType);
     }
     const sid = body.type === "continue" ? body.sid : body.session?.sid;
     const actor = sid === undefined ? undefined : registry.get(sid);
@@ -109,15 +104,14 @@ export function boshEndpoint(shell: SessionShell): Handler {
       const { condition, reason } = body.type === "refused" ? body : NO_SESSION;
       return farewell(sid, isScript) ?? terminal(condition, reason);
     }
-    const { contentType } = actor;
-    const response =
-      await (body.type === "refused"
-        ? new Promise<BoshResponse>((reply) => actor.refuse(body.condition, body.reason, reply))
-        : held(exchange, (reply) => {
-          const request = actor.request(body, reply);
-          return () => actor.abandon(request);
-        }));
-    return { ...response, contentType };
+    if (body.type === "refused") {
+      const { condition, reason } = body;
+      return new Promise((reply) => actor.refuse(condition, reason, reply));
+    }
+    return held(exchange, (reply) => {
+      const request = actor.request(body, reply);
+      return () => actor.abandon(request);
+    });
   }
 
   function create(
@@ -152,7 +146,7 @@ export function boshEndpoint(shell: SessionShell): Handler {
   }
 
   /** Why a session ended that is no more, if it is known. */
-  function farewell(sid: string | undefined, isScript: boolean): TypedResponse | undefined {
+  function farewell(sid: string | undefined, isScript: boolean): BoshResponse | undefined {
     const epitaph = sid === undefined ? undefined : registry.epitaph(sid);
     if (epitaph === undefined || epitaph.isScript !== isScript) return undefined;
     const { condition = "item-not-found", reason, isLegacy, contentType } = epitaph;
