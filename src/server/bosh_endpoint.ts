@@ -179,8 +179,8 @@ function terminal(
  */
 function allowedType(wanted: string | undefined, isScript: boolean): string | undefined {
   const allowed = isScript
-    ? /^(?:text|application)\/(?:x-)?javascript(?: *; *charset=("?)utf-8\1)?$/i
-    : /^(?:text\/xml|application\/xml|text\/plain)(?: *; *charset=("?)utf-8\1)?$/i;
+    ? /^(?:text|application)\/(?:x-)?javascript(?: ?; ?charset=("?)utf-8\1)?$/i
+    : /^(?:text\/xml|application\/xml|text\/plain)(?: ?; ?charset=("?)utf-8\1)?$/i;
   return wanted !== undefined && allowed.test(wanted) ? wanted : undefined;
 }
 
