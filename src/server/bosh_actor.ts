@@ -20,6 +20,8 @@ export interface BoshResponse {
   readonly body: Uint8Array<ArrayBuffer>;
   /** The media type that the client asked for; missing: as the syntax has it. */
   readonly contentType?: string | undefined;
+  /** As {@link BoshCreation} has it; missing: there is no session to know it. */
+  readonly pipelines?: boolean | undefined;
 }
 
 /** Takes the response to one request. */
@@ -33,6 +35,8 @@ export interface BoshCreation {
   readonly client: ClientInfo;
   /** The client writes `to` on every request. */
   readonly writesToAlways: boolean;
+  /** The client sends requests behind each other on one connection. */
+  readonly pipelines: boolean;
   /** Every response of the session has it; `undefined`: the client did not ask for any. */
   readonly contentType: string | undefined;
   /** The session was created by GET in the manner of XEP-0252, and goes on like that. */
@@ -50,12 +54,16 @@ export class BoshActor implements Actor {
   readonly contentType: string | undefined;
   /** Its requests come by GET in the manner of XEP-0252. */
   readonly isScript: boolean;
+  readonly #pipelines: boolean;
   readonly #shell: SessionShell;
   readonly #sid = randomName();
   readonly #session: BoshSession;
   readonly #alarm: Alarm;
   readonly #client: ClientInfo;
-  readonly #creation: CreationRequest;
+  /** Streams must be encrypted. */
+  readonly #secure: boolean;
+  /** The client is from before `ver` (XEP-0124 §17.1). */
+  readonly #isLegacy: boolean;
   readonly #domain: string;
   readonly #created: number;
   readonly #replies = new Map<RequestId, BoshReply>();
@@ -70,10 +78,12 @@ export class BoshActor implements Actor {
     const { config, clock, registry, emit } = shell;
     this.#shell = shell;
     this.#client = init.client;
-    this.#creation = init.creation;
+    this.#secure = init.creation.secure;
+    this.#isLegacy = init.creation.ver === undefined;
     this.#domain = init.target.opening.to;
     this.contentType = init.contentType;
     this.isScript = init.assembler !== undefined;
+    this.#pipelines = init.pipelines;
     this.name = createHash("sha256").update(this.#sid).digest("hex").slice(0, 8);
     this.#created = clock.now();
     this.#alarm = new Alarm(clock, () => this.#input((now) => this.#session.handleTimeout(now)));
@@ -174,6 +184,7 @@ export class BoshActor implements Actor {
           status: action.status,
           body: action.body,
           contentType: this.contentType,
+          pipelines: this.#pipelines,
         });
         this.#replies.delete(action.request);
         return;
@@ -223,7 +234,7 @@ export class BoshActor implements Actor {
       opening,
       session: this.name,
       client: this.#client,
-      secure: this.#creation.secure,
+      secure: this.#secure,
       ...(route ? { route } : {}),
     };
     const upstream = this.#shell.connector.open(request, this.#eventsOf(stream));
@@ -235,8 +246,8 @@ export class BoshActor implements Actor {
     this.#ended = true;
     this.#alarm.stop();
     const { registry, clock, emit } = this.#shell;
-    const isLegacy = this.#creation.ver === undefined;
     const { contentType, isScript } = this;
+    const isLegacy = this.#isLegacy;
     registry.bury(this, this.#sid, { condition, reason, isLegacy, isScript, contentType });
     // Whoever still waits was forgotten by a fault: no request is left without an answer.
     const body = terminalBody("internal-server-error", reason);

@@ -7,7 +7,7 @@ import { NS } from "../protocol/xml/names.ts";
 import { XmlTokenizer } from "../protocol/xml/tokenizer.ts";
 import { BoshActor, type BoshReply, type BoshResponse } from "./bosh_actor.ts";
 import type { Answer, Exchange, Handler } from "./exchange.ts";
-import { CommonHeaders, preflight, textAnswer } from "./http.ts";
+import { CommonHeaders, pipelines, preflight, textAnswer } from "./http.ts";
 import { isScriptRequest, readScriptRequest, scriptAnswer } from "./script_syntax.ts";
 import type { SessionShell } from "./session_shell.ts";
 import { chooseStream } from "./stream_choice.ts";
@@ -63,8 +63,10 @@ export function boshEndpoint(shell: SessionShell): Handler {
     if (bytes.length === 0) {
       return textAnswer(400, "The request has no <body/>.\n", common.for(exchange));
     }
-    const { status, body, contentType } = await respondTo(bytes, exchange, { isScript: false });
-    return { status, body, headers: withType(xml.for(exchange), contentType) };
+    const { status, body, contentType, pipelines } = await respondTo(bytes, exchange, {
+      isScript: false,
+    });
+    return { status, body, headers: withType(xml.for(exchange), contentType), pipelines };
   }
 
   async function get(exchange: Exchange): Promise<Answer> {
@@ -89,9 +91,11 @@ export function boshEndpoint(shell: SessionShell): Handler {
     exchange: Exchange,
     { isScript }: { isScript: boolean },
   ): BoshResponse | Promise<BoshResponse> {
-    const charset = declaredCharset(exchange);
-    if (charset !== undefined) return terminal("bad-request", `only UTF-8 is read, not ${charset}`);
     const body = isScript ? readScriptBody(bytes, tokenizer) : readBody(bytes, tokenizer);
+    // Bytes that are not UTF-8 are refused in any case. Whether a client says that its are of
+    // another kind is asked once a session: every header that is looked up costs something.
+    const charset = body.type === "continue" ? undefined : declaredCharset(exchange);
+    if (charset !== undefined) return terminal("bad-request", `only UTF-8 is read, not ${charset}`);
     if (body.type === "create") {
       const contentType = allowedType(body.contentType, isScript);
       return create(body, exchange, contentType);
@@ -130,13 +134,15 @@ export function boshEndpoint(shell: SessionShell): Handler {
     const assembler = body.octets && new ContentAssembler(new XmlTokenizer(limits, ASSUMED));
     const payloads = payloadsOf(body, assembler);
     if (payloads.type === "refused") return terminal(payloads.condition, payloads.reason, body);
+    const agent = exchange.header("user-agent");
     const init = {
       creation: { ...body, content: payloads.content, failures: payloads.failures },
       assembler,
       target,
       client: { ...exchange.peer, transport: "bosh" as const },
       // libpurple does, from its first request on.
-      writesToAlways: /libpurple/i.test(exchange.header("user-agent") ?? ""),
+      writesToAlways: agent !== undefined && /libpurple/i.test(agent),
+      pipelines: pipelines(agent),
       contentType,
     };
     return held(exchange, (reply) => {

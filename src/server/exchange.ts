@@ -37,6 +37,8 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array<ArrayBuffer> | string;
+  /** Whether its client pipelines, where the endpoint knows; a front that minds finds out itself else. */
+  readonly pipelines?: boolean | undefined;
 }
 
 export type Handler = (exchange: Exchange) => Answer | Promise<Answer>;

@@ -14,6 +14,7 @@ import type {
   Peer,
   UpgradeOptions,
 } from "./exchange.ts";
+import { pipelines } from "./http.ts";
 
 /** One listener at work. */
 export interface Listener {
@@ -78,14 +79,14 @@ export function denoFetch(
   };
 }
 
-function toResponse({ status, headers, body }: Answer, exchange: Exchange): Response {
+function toResponse(answer: Answer, exchange: Exchange): Response {
+  const { status, headers, body } = answer;
   // `Deno.serve` does not read a second request while the first is held. Clients that pipeline
   // would wait for ever, and take separate connections when they are told to.
-  const agent = exchange.header("user-agent");
-  const pipelines = agent !== undefined && /gloox|libpurple/i.test(agent);
+  const closes = answer.pipelines ?? pipelines(exchange.header("user-agent"));
   return new Response(body ?? null, {
     status,
-    headers: pipelines ? { ...headers, connection: "close" } : headers,
+    headers: closes ? { ...headers, connection: "close" } : headers,
   });
 }
 

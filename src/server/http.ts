@@ -37,6 +37,11 @@ export function textAnswer(
   };
 }
 
+/** Whether a client with this `User-Agent` sends requests behind each other on one connection. */
+export function pipelines(userAgent: string | undefined): boolean {
+  return userAgent !== undefined && /gloox|libpurple/i.test(userAgent);
+}
+
 /** The answer to a browser that asks whether a page may send a request (CORS preflight). */
 export function preflight(common: Readonly<Record<string, string>>, methods: string): Answer {
   return {

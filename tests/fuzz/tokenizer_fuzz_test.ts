@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type SaxesAttributeNS, SaxesParser, type SaxesTagNS } from "saxes";
 import { NS } from "../../src/protocol/xml/names.ts";
-import type { XmlItem } from "../../src/protocol/xml/tokenizer.ts";
+import { type XmlItem, XmlTokenizer } from "../../src/protocol/xml/tokenizer.ts";
 import { cutInto, tokenize } from "../support/xml_items.ts";
 
 const numRuns = Number(Deno.env.get("FUZZ_RUNS") ?? 1000);
@@ -85,6 +85,24 @@ Deno.test("tokenizer finds the same however the bytes are cut", () => {
         assert.deepEqual(tokenize(cutInto(bytes, 1), { limits, restarts }), whole);
         assert.deepEqual(tokenize(cutBy(bytes, sizes), { limits, restarts }), whole);
         assertOrderly(whole, bytes);
+      },
+    ),
+    { numRuns },
+  );
+});
+
+Deno.test("tokenizer is as new after a reset, whatever it was given before", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(mutants(), soups()), { minLength: 2, maxLength: 5 }),
+      fc.boolean(),
+      (inputs, restarts) => {
+        const tokenizer = new XmlTokenizer(limits);
+        for (const bytes of inputs) {
+          tokenizer.reset();
+          const items = tokenize(cutInto(bytes, 7), { tokenizer, restarts });
+          assert.deepEqual(items, tokenize(cutInto(bytes, 7), { limits, restarts }));
+        }
       },
     ),
     { numRuns },

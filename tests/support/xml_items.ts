@@ -8,11 +8,13 @@ export interface TokenizeOptions {
   readonly limits?: XmlLimits;
   /** A restart is expected from each header on. */
   readonly restarts?: boolean;
+  /** Default: a new one. */
+  readonly tokenizer?: XmlTokenizer;
 }
 
 /** All items of the input, fed in these chunks; payload bytes are copies. */
 export function tokenize(chunks: Iterable<Uint8Array>, options: TokenizeOptions = {}): XmlItem[] {
-  const tokenizer = new XmlTokenizer(options.limits ?? XML_LIMITS);
+  const tokenizer = options.tokenizer ?? new XmlTokenizer(options.limits ?? XML_LIMITS);
   const items: XmlItem[] = [];
   // One buffer for all chunks, as a read loop has: what is borrowed too long shows.
   let buffer = new Uint8Array(64);

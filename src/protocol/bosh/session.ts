@@ -25,7 +25,7 @@ import type { Payload } from "../xml/payload.ts";
 import type { BoshAction, SessionInit, StreamChoice } from "./actions.ts";
 import { AnswerAttributes } from "./answer_attributes.ts";
 import { Admission, type Objection } from "./admission.ts";
-import type { SessionRequest } from "./body.ts";
+import { type SessionRequest, withoutPayloads } from "./body.ts";
 import { returnsFor } from "./bounce.ts";
 import { httpStatus, type TerminalCondition } from "./conditions.ts";
 import { type Payloads, payloadsOf } from "./content_assembler.ts";
@@ -68,12 +68,12 @@ export class BoshSession {
 
   constructor(now: number, request: RequestId, init: SessionInit) {
     const { creation, limits } = init;
-    this.#init = init;
+    this.#init = { ...init, creation: withoutPayloads(creation) };
     this.granted = grant(creation, limits);
     this.#window = new RequestWindow(creation.rid, this.granted.requests, limits.queuedBytes);
     this.#admission = new Admission(init, this.granted);
     const parts = { granted: this.granted, window: this.#window, streams: this.#streams };
-    this.#attributes = new AnswerAttributes(init, parts);
+    this.#attributes = new AnswerAttributes(this.#init, parts);
     this.#quietSince = now;
     const stream = this.#openStream(init.opening);
     const deadline = answerDeadline(this.granted, now, stream.name);

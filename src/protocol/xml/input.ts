@@ -30,6 +30,16 @@ export class Input {
     this.#limit = limit;
   }
 
+  /** As if new. */
+  reset(): void {
+    this.item = -1;
+    this.#gathers = false;
+    this.#chunk = EMPTY;
+    this.#chunkBase = 0;
+    this.#taken = 0;
+    this.#scanChunk(0);
+  }
+
   feed(chunk: Uint8Array): void {
     this.#chunkBase += this.#chunk.length;
     this.#chunk = chunk;

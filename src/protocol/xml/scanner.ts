@@ -113,6 +113,14 @@ export class Scanner {
     if (this.depth < 2) this.#state = this.depth === 1 ? BETWEEN : EPILOG;
   }
 
+  /** As if new. */
+  reset(): void {
+    this.forget();
+    this.#refusal.reset();
+    this.#state = START;
+    this.#atStart = true;
+  }
+
   /** Forgets the open document: another one begins. */
   forget(): void {
     this.depth = 0;

@@ -45,6 +45,12 @@ export class Refusal {
     return STEP.REFUSED;
   }
 
+  /** As if new. */
+  reset(): void {
+    this.error = undefined;
+    this.#complaint = "";
+  }
+
   /** A character is refused, but for how is not certain before more bytes are there. */
   get waits(): boolean {
     return this.#complaint !== "";

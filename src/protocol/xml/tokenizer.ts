@@ -52,10 +52,8 @@ export type XmlItem =
  * `undefined`. Nothing throws.
  */
 export class XmlTokenizer {
-  readonly #assumed: readonly Declaration[];
-  readonly #limits: XmlLimits;
-  #input: Input;
-  #scanner: Scanner;
+  readonly #input: Input;
+  readonly #scanner: Scanner;
   #rootName = "";
   #rootNamespace = "";
   /** What payloads without prefix and `xmlns` are in. */
@@ -71,8 +69,6 @@ export class XmlTokenizer {
 
   /** `assumed` is what prefixes mean that no element declares; without it they are refused. */
   constructor(limits: XmlLimits, assumed: readonly Declaration[] = []) {
-    this.#limits = limits;
-    this.#assumed = assumed;
     this.#input = new Input(limits.payloadBytes);
     this.#scanner = new Scanner(limits, this.#input, assumed);
   }
@@ -96,8 +92,8 @@ export class XmlTokenizer {
 
   /** Forgets everything, as if new: for the stream after TLS. */
   reset(): void {
-    this.#input = new Input(this.#limits.payloadBytes);
-    this.#scanner = new Scanner(this.#limits, this.#input, this.#assumed);
+    this.#input.reset();
+    this.#scanner.reset();
     this.#emptyRootEnd = undefined;
     this.#refused = false;
   }
