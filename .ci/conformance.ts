@@ -3,7 +3,10 @@
  * say that they cover it. An entry that has neither a test nor a reason is an error, as is a test
  * that covers an entry which there is not.
  */
-import { type Entry, type Section, sections } from "./conformance_entries.ts";
+import { bosh } from "./conformance_bosh.ts";
+import type { Entry, Section } from "./conformance_entry.ts";
+import { upstream } from "./conformance_upstream.ts";
+import { websocket } from "./conformance_websocket.ts";
 
 const ROOT = new URL("..", import.meta.url);
 const PAGE = new URL("docs/conformance.md", ROOT);
@@ -19,7 +22,7 @@ export interface NamedTest {
 
 /** The page, as it should be now. Throws with everything that is missing. */
 export async function conformancePage(): Promise<string> {
-  return renderPage(sections, await namedTests());
+  return renderPage([...bosh, ...websocket, ...upstream], await namedTests());
 }
 
 export function renderPage(
@@ -45,9 +48,9 @@ export function renderPage(
     "",
     "<!-- Written by `deno task conformance` from the names of the tests. Do not edit. -->",
     "",
-    "What XMPP clients may expect of a BOSH connection manager, entry by entry, and the tests that show it here. The level is",
+    "What XMPP clients and servers may expect of a connection manager, entry by entry, and the tests that show it here. The level is",
     "that of the specification; *decided* is what was decided where it is silent. Tests under `conformance/` are black boxes: raw",
-    "HTTP against a running connection manager, with a scripted XMPP server behind it.",
+    "sockets against a running connection manager, with a scripted XMPP server behind it.",
     "",
     `${entries.length} entries, ${entries.length - untested.length} shown by tests` +
     (untested.length === 0 ? "." : `; not: ${untested.map(({ id }) => id).join(", ")}.`),

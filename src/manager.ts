@@ -31,7 +31,7 @@ export class ConnectionManager implements AsyncDisposable {
   /** A `Deno.serve` handler that serves everything. */
   readonly fetch: (request: Request, info: Deno.ServeHandlerInfo) => Promise<Response>;
   readonly #registry: Registry;
-  readonly #routes: Readonly<Record<Service, Route>>;
+  readonly #routes: Readonly<Record<Service, readonly Route[]>>;
   readonly #pages: readonly Route[];
   readonly #emit: (event: ManagerEvent) => void;
 
@@ -57,15 +57,17 @@ export class ConnectionManager implements AsyncDisposable {
     const websocket = websocketEndpoint(shell);
     const bosh = boshEndpoint(shell);
     this.#routes = {
-      bosh: { path: config.bosh.path, handle: bosh },
-      websocket: { path: config.websocket.path, handle: websocket },
+      bosh: [{ path: config.bosh.path, handle: bosh }],
+      websocket: [{ path: config.websocket.path, handle: websocket }],
+      discovery: [],
     };
-    this.fetch = denoFetch(this.handler(["bosh", "websocket"]), (error) => this.fault(error));
+    const everything: Service[] = ["bosh", "websocket", "discovery"];
+    this.fetch = denoFetch(this.handler(everything), (error) => this.fault(error));
   }
 
   /** What a listener with these services answers. */
   handler(services: readonly Service[]): Handler {
-    const routes = services.map((service) => this.#routes[service]);
+    const routes = services.flatMap((service) => this.#routes[service]);
     return router([...this.#pages, ...routes, ...this.#sharedPath(services)]);
   }
 
@@ -91,7 +93,9 @@ export class ConnectionManager implements AsyncDisposable {
   /** The BOSH path takes a WebSocket handshake too, so that one address is enough for a client. */
   #sharedPath(services: readonly Service[]): Route[] {
     if (!services.includes("bosh") || !services.includes("websocket")) return [];
-    const { bosh, websocket } = this.#routes;
+    const [bosh] = this.#routes.bosh;
+    const [websocket] = this.#routes.websocket;
+    if (!bosh || !websocket) return [];
     return [{
       path: bosh.path,
       handle: (exchange) => (wantsWebSocket(exchange) ? websocket : bosh).handle(exchange),

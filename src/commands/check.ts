@@ -44,6 +44,8 @@ function describeListener({ at, serve }: ListenConfig, { bosh, websocket }: Conf
         return `bosh at ${bosh.path}`;
       case "websocket":
         return `websocket at ${websocket.path}`;
+      case "discovery":
+        return "discovery at /.well-known/host-meta";
       default:
         throw service satisfies never;
     }
@@ -51,8 +53,12 @@ function describeListener({ at, serve }: ListenConfig, { bosh, websocket }: Conf
   return `${where}: ${what.join(", ")}`;
 }
 
-function describeTarget({ connect, tls }: UpstreamConfig): string {
-  if (connect === undefined) return `SRV lookup, TLS ${tls}`;
-  const target = joinHostPort(connect.hostname, connect.port);
-  return connect.direct ? `xmpps://${target}` : `xmpp://${target}, TLS ${tls}`;
+function describeTarget({ connect, tls, verify }: UpstreamConfig): string {
+  const policy = `TLS ${tls}${verify ? "" : ", any certificate"}`;
+  if (connect.length === 0) return `SRV lookup, ${policy}`;
+  const targets = connect.map(({ direct, hostname, port }) =>
+    `${direct ? "xmpps" : "xmpp"}://${joinHostPort(hostname, port)}`
+  );
+  const allDirect = connect.every(({ direct }) => direct);
+  return [targets.join(", then "), ...(allDirect && verify ? [] : [policy])].join(", ");
 }

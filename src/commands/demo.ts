@@ -68,7 +68,7 @@ function demoConfig(port: number, upstreamPort: number): Config {
     at: { address: "127.0.0.1", port },
     serve: ["bosh", "websocket"],
   };
-  const connect = { direct: false, hostname: "127.0.0.1", port: upstreamPort };
+  const connect = [{ direct: false, hostname: "127.0.0.1", port: upstreamPort }];
   return {
     ...defaults,
     listen: [listen],

@@ -13,16 +13,16 @@ export interface Config {
   readonly websocket: WebSocketConfig;
   readonly limits: LimitsConfig;
   /** What holds for every domain that has no entry of its own, or leaves a key out. */
-  readonly upstream: UpstreamConfig;
+  readonly upstream: DomainConfig;
   /**
    * Domains served, by pattern: a name, `*.name` (every sub-domain) or `*` (every
    * domain). Empty: every domain. Keys are normalised like {@link domainKey} does.
    */
-  readonly domains: ReadonlyMap<string, UpstreamConfig>;
+  readonly domains: ReadonlyMap<string, DomainConfig>;
   readonly log: LogConfig;
 }
 
-export type Service = "bosh" | "websocket";
+export type Service = "bosh" | "websocket" | "discovery";
 
 export interface ListenConfig {
   /** A TCP address, or the path of a unix socket. */
@@ -31,6 +31,8 @@ export interface ListenConfig {
 }
 
 export interface HttpConfig {
+  /** Ranges (`address/length`) of the peers whose word on the client's address and scheme counts. */
+  readonly trustedProxies: readonly string[];
   /** `["*"]`, or origins as browsers send them. */
   readonly allowedOrigins: readonly string[];
   readonly maxBody: number;
@@ -60,6 +62,12 @@ export interface WebSocketConfig {
   readonly path: string;
   /** 0: no pings. */
   readonly pingInterval: number;
+  /** Without a message or a pong either way; 0: none. */
+  readonly idleTimeout: number;
+  /** Whether `<stream:stream>` may be the first message. */
+  readonly legacyFraming: boolean;
+  /** Where clients are sent at shutdown; `undefined`: nowhere. */
+  readonly seeOtherUri: string | undefined;
 }
 
 export interface LimitsConfig {
@@ -70,16 +78,37 @@ export interface LimitsConfig {
   readonly queuedBytes: number;
 }
 
+/** What host-meta says of a domain (XEP-0156); `undefined`: what the request came in by. */
+export interface DiscoveryConfig {
+  readonly boshUrl: string | undefined;
+  readonly websocketUrl: string | undefined;
+}
+
+/** All that can be said of one domain. */
+export interface DomainConfig extends UpstreamConfig, DiscoveryConfig {}
+
 export interface UpstreamConfig {
-  /** Where to connect; `undefined`: look it up by SRV. */
-  readonly connect: ConnectTarget | undefined;
+  /** Where to connect, in order; empty: look it up by SRV. */
+  readonly connect: readonly ConnectTarget[];
   /** For each of: name lookup, TCP, TLS, stream features. */
   readonly connectTimeout: number;
   readonly tls: TlsPolicy;
+  /** Whether the server's certificate has to be right. */
+  readonly verify: boolean;
+  /** SHA-256 of certificates (lower-case hexadecimal) that are right, and then no others are; empty: any that verifies. */
+  readonly fingerprints: readonly string[];
+  /** The version of the PROXY header that the server is sent first; 0: none. */
+  readonly proxyProtocol: 0 | 1 | 2;
+  /** Silence after which an authenticated stream is sent a blank; 0: never. */
+  readonly keepalive: number;
+  readonly stripChannelBinding: boolean;
+  readonly allowAnonymous: boolean;
   /** `host:port` patterns that a client's `route` may name; empty: a `route` is ignored. */
   readonly allowRoute: readonly string[];
   /** PEM certificates trusted besides the system's own; `undefined`: none. */
   readonly ca: string | undefined;
+  /** PEM of what we show the server when it asks for a certificate; `undefined`: nothing. */
+  readonly identity: { readonly cert: string; readonly key: string } | undefined;
   /** DNS server for SRV and address lookups; `undefined`: the system's. */
   readonly nameserver: { readonly address: string; readonly port: number } | undefined;
 }

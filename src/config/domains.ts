@@ -1,6 +1,6 @@
 import { isIPv4 } from "node:net";
 import { domainToASCII } from "node:url";
-import type { Config, UpstreamConfig } from "./config.ts";
+import type { Config, DomainConfig } from "./config.ts";
 
 /**
  * The form in which domains are compared: lower case, A-labels, no trailing
@@ -36,7 +36,7 @@ export function domainPattern(pattern: string): string | undefined {
 export function findDomain(
   config: Pick<Config, "domains" | "upstream">,
   key: string,
-): UpstreamConfig | undefined {
+): DomainConfig | undefined {
   if (config.domains.size === 0) return config.upstream;
   const exact = config.domains.get(key);
   if (exact !== undefined) return exact;

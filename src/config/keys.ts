@@ -52,18 +52,23 @@ export const sections = {
     ),
     serve: key(
       kinds.list(
-        kinds.choice(["bosh", "websocket"]),
+        kinds.choice(["bosh", "websocket", "discovery"]),
         (services, site) =>
           services.length > 0 ? services : site.report(
-            `an empty list serves nothing; write ["bosh", "websocket"] or one of them`,
+            `an empty list serves nothing; write ["bosh", "websocket"] or other services`,
           ),
       ),
-      ["bosh", "websocket"],
+      ["bosh", "websocket", "discovery"],
       "What is served there.",
     ),
     server: key(kinds.choice(["deno"]), "deno", 'The HTTP server: "deno" is Deno\'s own.'),
   },
   http: {
+    trusted_proxies: key(
+      kinds.list(kinds.addressRange),
+      ["127.0.0.0/8", "::1/128"],
+      "Whose X-Forwarded-For, Forwarded and X-Forwarded-Proto are believed: addresses and ranges.",
+    ),
     allowed_origins: key(
       kinds.origins,
       ["*"],
@@ -137,6 +142,33 @@ export const sections = {
       30,
       "Seconds between pings; a client that answers none for two of them is lost. 0: no pings.",
     ),
+    idle_timeout: key(
+      kinds.integer(0, 86_400),
+      0,
+      "Seconds without a message or a pong, either way, that end a session. 0: none, pings suffice.",
+    ),
+    legacy_framing: key(
+      kinds.boolean,
+      true,
+      "Serve clients from before RFC 7395 too, whose first message is <stream:stream>.",
+    ),
+    see_other_uri: absent(
+      kinds.secureUrl("wss:"),
+      '"wss://other.example.org/xmpp-websocket"',
+      "Where clients are sent when this one shuts down.",
+    ),
+  },
+  discovery: {
+    bosh_url: absent(
+      kinds.secureUrl("https:"),
+      '"https://chat.example.org/http-bind"',
+      "The public address of BOSH, for host-meta. Absent: as the request came in.",
+    ),
+    websocket_url: absent(
+      kinds.secureUrl("wss:"),
+      '"wss://chat.example.org/xmpp-websocket"',
+      "The public address of WebSocket, for host-meta. Absent: as the request came in.",
+    ),
   },
   limits: {
     sessions: key(
@@ -173,6 +205,36 @@ export const sections = {
       "required",
       'TLS to the XMPP server: "required", "optional" (used where it is offered) or "never".',
     ),
+    verify: key(
+      kinds.boolean,
+      true,
+      "false: take any certificate, from whoever it is. Anybody in between can then read along.",
+    ),
+    fingerprints: key(
+      kinds.list(kinds.fingerprint),
+      [],
+      "SHA-256 of the server's own certificate: taken as the right one, and no other is.",
+    ),
+    proxy_protocol: key(
+      kinds.integer(0, 2),
+      0,
+      "1 or 2: tell the XMPP server the client's address by the PROXY protocol, of that version.",
+    ),
+    keepalive: key(
+      kinds.integer(0, 3_600),
+      60,
+      "Seconds of silence after which a blank keeps an authenticated stream alive. 0: none.",
+    ),
+    strip_channel_binding: key(
+      kinds.boolean,
+      false,
+      "Hide what binds a login to TLS (*-PLUS): TLS ends here, so no such login can succeed.",
+    ),
+    allow_anonymous: key(
+      kinds.boolean,
+      true,
+      "false: hide the SASL mechanism ANONYMOUS from clients.",
+    ),
     allow_route: key(
       kinds.list(kinds.routePattern),
       [],
@@ -183,6 +245,16 @@ export const sections = {
       '"/etc/ssl/private-ca.pem"',
       "PEM file of certificates trusted besides the system's own; relative to this file.",
     ),
+    client_cert: absent(
+      kinds.certificateFile,
+      '"/etc/ssl/causeway.pem"',
+      "PEM file of the certificate that we show to the XMPP server, and its chain.",
+    ),
+    client_key: absent(
+      kinds.privateKeyFile,
+      '"/etc/ssl/causeway.key"',
+      "PEM file of that certificate's private key, without a password.",
+    ),
     nameserver: absent(
       kinds.nameserver,
       '"127.0.0.1:53"',
@@ -191,9 +263,9 @@ export const sections = {
   },
   domains: {
     connect: absent(
-      kinds.connectUrl,
+      kinds.oneOrList(kinds.connectUrl),
       '"xmpp://10.0.0.5:5222"',
-      "Where its XMPP server is; xmpps:// is TLS from the first byte. Absent: SRV lookup.",
+      "Where its XMPP server is, or a list, tried in order. xmpps:// is direct TLS. Absent: SRV.",
     ),
   },
   log: {
@@ -206,8 +278,12 @@ export const sections = {
   },
 } as const;
 
-/** Keys of `[domains."NAME"]`: any key of `[upstream]`, for this domain, and its own. */
-export const domainKeys = { ...sections.domains, ...sections.upstream } as const;
+/** Keys of `[domains."NAME"]`: its own, and any key of `[upstream]` and `[discovery]`, for this domain. */
+export const domainKeys = {
+  ...sections.domains,
+  ...sections.upstream,
+  ...sections.discovery,
+} as const;
 
 /** Tables that are there once, whose keys environment variables can set. */
 export const singleSections = [
@@ -215,6 +291,7 @@ export const singleSections = [
   "http",
   "bosh",
   "websocket",
+  "discovery",
   "limits",
   "upstream",
   "log",

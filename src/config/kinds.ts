@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { parse } from "smol-toml";
 import { canonicalAddress, splitHostPort } from "./address.ts";
 import type { ConnectTarget } from "./config.ts";
@@ -93,6 +93,19 @@ export function list<T>(
   };
 }
 
+/** One value, or an array of them without repetitions. */
+export function oneOrList<T>(element: Kind<T>): Kind<readonly T[]> {
+  const several = list(element);
+  return {
+    read(value, site) {
+      if (Array.isArray(value)) return several.read(value, site);
+      const one = element.read(value, site);
+      return one === undefined ? undefined : [one];
+    },
+    fromText: (text) => several.fromText(text),
+  };
+}
+
 /** An IP address to listen on. */
 export const listenAddress: Kind<string> = text((address, site) => {
   if (address === "localhost") return address;
@@ -100,6 +113,20 @@ export const listenAddress: Kind<string> = text((address, site) => {
     `${
       show(address)
     } is not an IP address; write one, such as "127.0.0.1", "0.0.0.0" or "::" (without brackets)`,
+  );
+});
+
+/** An IP address, or a range of them as `address/length` (CIDR). */
+export const addressRange: Kind<string> = text((written, site) => {
+  const match = /^([^/]+)(?:\/([0-9]{1,3}))?$/.exec(written);
+  const address = canonicalAddress(match?.[1] ?? "");
+  const bits = address?.includes(":") ? 128 : 32;
+  const length = match?.[2] === undefined ? bits : Number(match[2]);
+  if (address !== undefined && length <= bits) return `${address}/${length}`;
+  return site.report(
+    `${
+      show(written)
+    } is not a range of IP addresses; write "192.0.2.1", "10.0.0.0/8" or "fd00::/8"`,
   );
 });
 
@@ -265,6 +292,29 @@ export const connectUrl: Kind<ConnectTarget> = text((written, site) => {
   return { direct, hostname, port };
 });
 
+/** An address on the web of this scheme, one that is encrypted. */
+export function secureUrl(scheme: "https:" | "wss:"): Kind<string> {
+  return text((written, site) => {
+    const url = URL.parse(written);
+    if (
+      url?.protocol === scheme && url.hash === "" && url.username === "" && url.password === "" &&
+      !/[\s\\]/.test(written)
+    ) return url.href;
+    return site.report(
+      `${show(written)} is not what clients can be sent to; write ${scheme}//host[:port]/path`,
+    );
+  });
+}
+
+/** The SHA-256 of a certificate, as `openssl x509 -fingerprint -sha256` writes it, or without colons. */
+export const fingerprint: Kind<string> = text((written, site) => {
+  const digits = written.replace(/^sha-?256[:=]/i, "").replaceAll(":", "").toLowerCase();
+  return /^[0-9a-f]{64}$/.test(digits) ? digits : site.report(
+    `${show(written)} is not a SHA-256 fingerprint; write the 64 hexadecimal digits that ` +
+      `"openssl x509 -in certificate.pem -noout -fingerprint -sha256" tells`,
+  );
+});
+
 /** Path of a file with PEM certificates; read to the certificates themselves. */
 export const certificateFile: Kind<string> = text((path, site) => {
   let content: string;
@@ -286,6 +336,25 @@ export const certificateFile: Kind<string> = text((path, site) => {
     }
   }
   return `${certificates.join("\n")}\n`;
+});
+
+/** Path of a file with a PEM private key that needs no password; read to the key itself. */
+export const privateKeyFile: Kind<string> = text((path, site) => {
+  let content: string;
+  try {
+    content = site.readFile(path);
+  } catch (error) {
+    return site.report(`cannot read ${show(path)}: ${whyUnreadable(error)}`);
+  }
+  try {
+    createPrivateKey(content);
+  } catch {
+    const why = /ENCRYPTED/.test(content) ? "is locked with a password" : "holds no private key";
+    return site.report(
+      `${show(path)} ${why}; write the path of a PEM file with an unlocked private key`,
+    );
+  }
+  return content;
 });
 
 /** The reason and the cure for a file that could not be read. */

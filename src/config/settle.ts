@@ -1,5 +1,5 @@
 import { isLoopback, joinHostPort } from "./address.ts";
-import type { Config, ListenConfig, UpstreamConfig } from "./config.ts";
+import type { Config, DomainConfig, ListenConfig } from "./config.ts";
 import { findDomain } from "./domains.ts";
 import { keyPath, values } from "./draft.ts";
 import type { Draft, Settings, Table } from "./draft.ts";
@@ -19,12 +19,14 @@ export function settle(draft: Draft): Config {
   const websocket = values(sections.websocket, single.websocket);
   const limits = values(sections.limits, single.limits);
   const log = values(sections.log, single.log);
+  const common: Settings = new Map([...single.upstream, ...single.discovery]);
   const listeners = draft.listeners ?? [{ settings: new Map(), place: nowhere("listen") }];
   const config: Config = {
     domainDefault: top.domain_default === "" ? undefined : top.domain_default,
     openProxy: top.open_proxy,
     listen: listeners.map((listener) => listenConfig(listener.settings)),
     http: {
+      trustedProxies: http.trusted_proxies,
       allowedOrigins: http.allowed_origins,
       maxBody: http.max_body,
       headers: http.headers,
@@ -44,7 +46,13 @@ export function settle(draft: Draft): Config {
       // A script of any origin can read what JSONP answers, whatever the list says.
       script: bosh.script && http.allowed_origins.includes("*"),
     },
-    websocket: { path: websocket.path, pingInterval: websocket.ping_interval * 1000 },
+    websocket: {
+      path: websocket.path,
+      pingInterval: websocket.ping_interval * 1000,
+      idleTimeout: websocket.idle_timeout * 1000,
+      legacyFraming: websocket.legacy_framing,
+      seeOtherUri: websocket.see_other_uri,
+    },
     limits: {
       sessions: limits.sessions,
       clientStanza: limits.client_stanza,
@@ -52,10 +60,10 @@ export function settle(draft: Draft): Config {
       depth: limits.depth,
       queuedBytes: limits.queued_bytes,
     },
-    upstream: upstreamConfig(single.upstream),
+    upstream: domainConfig(common),
     domains: new Map(
       [...draft.domains].map(([pattern, { settings }]) =>
-        [pattern, upstreamConfig(new Map([...single.upstream, ...settings]))] as const
+        [pattern, domainConfig(new Map([...common, ...settings]))] as const
       ),
     ),
     log: { level: log.level, format: log.format },
@@ -63,6 +71,7 @@ export function settle(draft: Draft): Config {
   checkListeners(draft, config);
   checkOpenProxy(draft, config, listeners);
   checkDomains(draft, config);
+  checkCertificates(draft);
   checkNumbers(draft, config);
   return config;
 }
@@ -72,18 +81,25 @@ function listenConfig(settings: Settings): ListenConfig {
   return { at: unix === undefined ? { address, port } : { unix }, serve };
 }
 
-function upstreamConfig(settings: Settings): UpstreamConfig {
-  const { connect, connect_timeout, tls, allow_route, ca, nameserver } = values(
-    domainKeys,
-    settings,
-  );
+function domainConfig(settings: Settings): DomainConfig {
+  const own = values(domainKeys, settings);
+  const { client_cert: cert, client_key: key } = own;
   return {
-    connect,
-    connectTimeout: connect_timeout * 1000,
-    tls,
-    allowRoute: allow_route,
-    ca,
-    nameserver,
+    connect: own.connect ?? [],
+    connectTimeout: own.connect_timeout * 1000,
+    tls: own.tls,
+    verify: own.verify,
+    fingerprints: own.fingerprints,
+    proxyProtocol: own.proxy_protocol as 0 | 1 | 2,
+    keepalive: own.keepalive * 1000,
+    stripChannelBinding: own.strip_channel_binding,
+    allowAnonymous: own.allow_anonymous,
+    allowRoute: own.allow_route,
+    ca: own.ca,
+    identity: cert === undefined || key === undefined ? undefined : { cert, key },
+    nameserver: own.nameserver,
+    boshUrl: own.bosh_url,
+    websocketUrl: own.websocket_url,
   };
 }
 
@@ -160,12 +176,37 @@ function checkDomains(draft: Draft, config: Config): void {
   }
   for (const { settings } of draft.domains.values()) {
     const connect = settings.get("connect");
-    const { connect: target, tls } = values(domainKeys, settings);
-    if (connect !== undefined && target?.direct && tls === "never") {
+    const { connect: targets, tls } = values(domainKeys, settings);
+    if (connect !== undefined && tls === "never" && targets?.some(({ direct }) => direct)) {
       draft.contradiction(
         ["domains"],
         connect.place,
         'xmpps:// is TLS from the first byte, and tls = "never" forbids it; write xmpp://, or leave tls out',
+      );
+    }
+  }
+}
+
+/** What is said of certificates, domain by domain. */
+function checkCertificates(draft: Draft): void {
+  const { upstream } = draft.single;
+  for (const own of [upstream, ...[...draft.domains.values()].map(({ settings }) => settings)]) {
+    const all = new Map([...upstream, ...own]);
+    const { client_cert, client_key, verify, fingerprints } = values(domainKeys, all);
+    const one = own.get("client_cert") ?? own.get("client_key");
+    if (one !== undefined && (client_cert === undefined) !== (client_key === undefined)) {
+      draft.contradiction(
+        ["domains", "upstream.client_cert", "upstream.client_key"],
+        one.place,
+        "a certificate is of no use without its key, nor the key without it; write both, client_cert and client_key",
+      );
+    }
+    const lax = own.get("verify") ?? own.get("fingerprints");
+    if (lax !== undefined && !verify && fingerprints.length > 0) {
+      draft.contradiction(
+        ["domains", "upstream.verify", "upstream.fingerprints"],
+        lax.place,
+        "verify = false takes any certificate, and fingerprints only the one that they name; leave one of them out",
       );
     }
   }

@@ -5,6 +5,12 @@ export class NetworkError extends Error {
   override readonly name = "NetworkError";
 }
 
+/** What the network did to us; anything else is our fault and goes on as it is. */
+export function words(error: unknown): string {
+  if (error instanceof NetworkError) return error.message;
+  throw error;
+}
+
 /** What bounds a piece of work. */
 export interface Bounds {
   readonly clock: Clock;

@@ -1,14 +1,15 @@
 import type { Clock } from "../clock.ts";
-import type { ConnectTarget, UpstreamConfig } from "../config/config.ts";
+import type { UpstreamConfig } from "../config/config.ts";
 import type { EventSink, UpstreamPhase } from "../events.ts";
 import { C2sStream, type Restart, type StreamEnd } from "../protocol/stream/c2s.ts";
 import { readStreamError } from "../protocol/stream/received_error.ts";
+import { type Candidate, candidates, type Failure } from "./candidates.ts";
 import { Connection } from "./connection.ts";
 import type { Connector, Upstream, UpstreamEvents, UpstreamRequest } from "./connector.ts";
-import { dial, hostAndPort, type Pipe } from "./dial.ts";
-import { type Bounds, NetworkError, within } from "./failure.ts";
-import { addressKind, isPublic } from "./policy.ts";
-import { addresses, asciiDomain, type Service, services } from "./resolve.ts";
+import { dial, type Pipe } from "./dial.ts";
+import { within, words } from "./failure.ts";
+import { isPublic } from "./policy.ts";
+import { asciiDomain } from "./resolve.ts";
 
 export interface TcpConnectorOptions {
   /** How a domain is reached; `undefined`: not at all. */
@@ -32,25 +33,6 @@ export function tcpConnector(options: TcpConnectorOptions): Connector {
       return upstream;
     },
   };
-}
-
-/** One place to try. */
-interface Candidate {
-  readonly hostname: string;
-  readonly port: number;
-  readonly direct: boolean;
-  /** As the events name it. */
-  readonly target: string;
-}
-
-/** Why one place was of no use. */
-interface Failure {
-  readonly phase: UpstreamPhase;
-  readonly target: string;
-  /** Fits after a colon. */
-  readonly reason: string;
-  /** What the server said itself. */
-  readonly end?: StreamEnd;
 }
 
 class TcpUpstream implements Upstream {
@@ -129,7 +111,7 @@ class TcpUpstream implements Upstream {
     if (settings === undefined) return undefined;
     return {
       ...settings,
-      connect: route ? { ...route, direct: false } : settings.connect,
+      connect: route ? [{ ...route, direct: false }] : settings.connect,
       // "never" is the operator's word that the way is safe; "optional" is not.
       tls: secure && settings.tls === "optional" ? "required" : settings.tls,
     };
@@ -149,7 +131,13 @@ class TcpUpstream implements Upstream {
       });
     }
     let failure: Failure | undefined;
-    for await (const candidate of this.#candidates(settings)) {
+    const places = candidates(this.#domain, settings, {
+      clock: this.#options.clock,
+      cancelled: this.#cancel.signal,
+      random: this.#options.random,
+      mayDial: this.#options.mayDial ?? isPublic,
+    });
+    for await (const candidate of places) {
       if (failure !== undefined) this.#report(failure, true);
       failure = "reason" in candidate ? candidate : await this.#attempt(candidate, settings);
       if (failure === undefined || this.#over) return;
@@ -157,88 +145,6 @@ class TcpUpstream implements Upstream {
     if (failure === undefined || this.#over) return;
     this.#report(failure, false);
     this.#finish(failure.end ?? { type: "connection-failed", reason: this.#sentence(failure) });
-  }
-
-  /** Every place there is, in order; a failure stands for one that is not worth trying. */
-  async *#candidates(settings: UpstreamConfig): AsyncGenerator<Candidate | Failure> {
-    const { connect, nameserver, connectTimeout } = settings;
-    const bounds: Bounds = {
-      clock: this.#options.clock,
-      timeout: connectTimeout,
-      cancelled: this.#cancel.signal,
-    };
-    // What the operator wrote is dialled whatever kind of address it is.
-    if (connect !== undefined) {
-      if (nameserver === undefined) yield asCandidate(connect);
-      else yield* this.#hosts(connect, settings, bounds, () => true);
-      return;
-    }
-    const domain = asciiDomain(this.#domain);
-    if (domain === undefined) {
-      yield {
-        phase: "lookup",
-        target: this.#domain,
-        reason: "that is not a name that DNS can have",
-      };
-      return;
-    }
-    let found: Service[];
-    try {
-      found = await within(bounds, NO_ANSWER, (signal) =>
-        services(domain, {
-          nameserver,
-          directTls: settings.tls !== "never",
-          random: this.#options.random,
-          signal,
-        }));
-    } catch (error) {
-      yield { phase: "lookup", target: domain, reason: words(error) };
-      return;
-    }
-    if (found.length === 0) {
-      yield {
-        phase: "lookup",
-        target: domain,
-        reason: "its DNS records say that it has no XMPP service for clients",
-      };
-    }
-    for (const service of found) {
-      yield* this.#hosts(service, settings, bounds, this.#options.mayDial ?? isPublic);
-    }
-  }
-
-  /** The addresses of a host. What is checked here is what is dialled: there is no second lookup. */
-  async *#hosts(
-    service: Service,
-    { nameserver }: UpstreamConfig,
-    bounds: Bounds,
-    mayDial: (address: string) => boolean,
-  ): AsyncGenerator<Candidate | Failure> {
-    const { hostname, port, direct } = service;
-    const target = hostAndPort(hostname, port);
-    let found: string[];
-    try {
-      found = await within(
-        bounds,
-        NO_ANSWER,
-        (signal) => addresses(hostname, { nameserver, signal }),
-      );
-    } catch (error) {
-      yield { phase: "lookup", target, reason: words(error) };
-      return;
-    }
-    if (found.length === 0) {
-      yield { phase: "lookup", target, reason: `DNS has no address for ${hostname}` };
-    }
-    for (const address of found) {
-      yield mayDial(address) ? { hostname: address, port, direct, target } : {
-        phase: "lookup",
-        target,
-        reason: `the address of ${hostname} is not public (${addressKind(address)}); ` +
-          `if that is where the server is, write: [domains."${this.#domain}"] ` +
-          `connect = "${direct ? "xmpps" : "xmpp"}://${target}"`,
-      };
-    }
   }
 
   /** `undefined` when the stream is up, or nobody wants it any more. */
@@ -352,18 +258,12 @@ class TcpUpstream implements Upstream {
   }
 }
 
-const NO_ANSWER = "no answer from the name server";
-
 const STEP: Readonly<Record<UpstreamPhase, string>> = {
   lookup: "name lookup of",
   tcp: "the connection to",
   tls: "TLS with",
   stream: "the stream with",
 };
-
-function asCandidate({ hostname, port, direct }: ConnectTarget): Candidate {
-  return { hostname, port, direct, target: hostAndPort(hostname, port) };
-}
 
 function failed(end: StreamEnd, phase: "tls" | "stream", target: string): Failure {
   switch (end.type) {
@@ -374,10 +274,4 @@ function failed(end: StreamEnd, phase: "tls" | "stream", target: string): Failur
     case "closed":
       return { phase, target, reason: "the server closed the stream" };
   }
-}
-
-/** What the network did to us; anything else is our fault and goes on as it is. */
-function words(error: unknown): string {
-  if (error instanceof NetworkError) return error.message;
-  throw error;
 }

@@ -31,7 +31,8 @@ Deno.test("check says what a right configuration comes to", () => {
     status: 0,
     stdout: [
       "c.toml: ok",
-      "  listen  http://[::]:5280: bosh at /b, websocket at /xmpp-websocket",
+      "  listen  http://[::]:5280: bosh at /b, websocket at /xmpp-websocket" +
+      ", discovery at /.well-known/host-meta",
       "  listen  unix:/run/c.sock: websocket at /xmpp-websocket",
       "  domain  example.org: xmpp://[::1]:1, TLS optional",
       "  domain  *.example.org: xmpps://a.example:5223",
@@ -44,7 +45,8 @@ Deno.test("check says what a right configuration comes to", () => {
 Deno.test("check without a file checks the defaults, or the file of CAUSEWAY_CONFIG", () => {
   assert.deepEqual(check({}).stdout, [
     "built-in defaults: ok",
-    "  listen  http://127.0.0.1:5280: bosh at /http-bind, websocket at /xmpp-websocket",
+    "  listen  http://127.0.0.1:5280: bosh at /http-bind, websocket at /xmpp-websocket" +
+    ", discovery at /.well-known/host-meta",
     "  domain  * (every domain): SRV lookup, TLS required",
   ]);
   const env = { CAUSEWAY_CONFIG: "/e.toml" };

@@ -108,7 +108,7 @@ Deno.test("B-033 findDomain() prefers the exact name, then the longest wildcard,
     [domains."chat.example.org"]
     connect = "xmpp://chat"
   `);
-  const reached = (key: string) => findDomain(config, key)?.connect?.hostname;
+  const reached = (key: string) => findDomain(config, key)?.connect[0]?.hostname;
   assert.equal(reached("chat.example.org"), "chat");
   assert.equal(reached("a.chat.example.org"), "sub");
   assert.equal(reached("other.example.org"), "sub");

@@ -44,7 +44,7 @@ Deno.test("long values are cut in messages", () => {
 
 Deno.test("lists report each wrong or repeated element with its own line", () => {
   assert.deepEqual(mistakesOf('[[listen]]\nserve = [\n  "bosh",\n  "xmpp",\n  "bosh",\n]'), [
-    '4: listen[0].serve[1]: "xmpp" is not known here; write "bosh" or "websocket"',
+    '4: listen[0].serve[1]: "xmpp" is not known here; write "bosh", "websocket" or "discovery"',
     '5: listen[0].serve[2]: "bosh" is there twice; leave one of them out',
   ]);
   assertMistake("[[listen]]\nserve = []", /^2: listen\[0\]\.serve: an empty list serves nothing; /);
@@ -171,29 +171,67 @@ x-fine = "again"
   });
 });
 
-Deno.test("connect takes xmpp:// and xmpps:// with a port or its default", () => {
-  const connect = (url: string) => load(`domains.a.connect = "${url}"`).domains.get("a")!.connect;
-  assert.deepEqual(connect("xmpp://example.org"), {
-    direct: false,
-    hostname: "example.org",
-    port: 5222,
-  });
-  assert.deepEqual(connect("xmpps://Example.org"), {
-    direct: true,
-    hostname: "example.org",
-    port: 5223,
-  });
-  assert.deepEqual(connect("XMPP://192.0.2.1:15222"), {
-    direct: false,
-    hostname: "192.0.2.1",
-    port: 15222,
-  });
-  assert.deepEqual(connect("xmpps://[2001:DB8::0:1]"), {
-    direct: true,
-    hostname: "2001:db8::1",
-    port: 5223,
-  });
-  assert.deepEqual(connect("xmpp://[::1]:1"), { direct: false, hostname: "::1", port: 1 });
+Deno.test("connect takes xmpp:// and xmpps:// with a port or its default, one or several", () => {
+  const connect = (toml: string) => load(`domains.a.connect = ${toml}`).domains.get("a")!.connect;
+  const org = { direct: false, hostname: "example.org", port: 5222 };
+  assert.deepEqual(connect('"xmpp://example.org"'), [org]);
+  assert.deepEqual(connect('"xmpps://Example.org"'), [{ ...org, direct: true, port: 5223 }]);
+  assert.deepEqual(connect('"XMPP://192.0.2.1:15222"'), [
+    { direct: false, hostname: "192.0.2.1", port: 15222 },
+  ]);
+  assert.deepEqual(connect('"xmpps://[2001:DB8::0:1]"'), [
+    { direct: true, hostname: "2001:db8::1", port: 5223 },
+  ]);
+  assert.deepEqual(connect('"xmpp://[::1]:1"'), [{ direct: false, hostname: "::1", port: 1 }]);
+  assert.deepEqual(connect('["xmpp://[::1]:1", "xmpp://example.org"]'), [
+    { direct: false, hostname: "::1", port: 1 },
+    org,
+  ]);
+  assert.deepEqual(connect("[]"), []);
+  assertMistake('domains.a.connect = ["xmpp://a", "b"]', /"b" does not begin with xmpp:/);
+});
+
+Deno.test("ranges of addresses are taken with and without a length, in one spelling", () => {
+  const proxies = (list: string) => load(`http.trusted_proxies = [${list}]`).http.trustedProxies;
+  assert.deepEqual(proxies('"192.0.2.1", "10.0.0.0/8", "FD00:0::/8", "::1"'), [
+    "192.0.2.1/32",
+    "10.0.0.0/8",
+    "fd00::/8",
+    "::1/128",
+  ]);
+  for (
+    const wrong of ["10.0.0.0/33", "::1/129", "10.0.0/8", "example.org", "10.0.0.0/", "", "/8"]
+  ) {
+    assertMistake(`http.trusted_proxies = ["${wrong}"]`, /is not a range of IP addresses; write "/);
+  }
+});
+
+Deno.test("a fingerprint is taken as openssl writes it, and in other spellings", () => {
+  const digits = "0123456789abcdef".repeat(4);
+  const colons = digits.toUpperCase().match(/../g)!.join(":");
+  for (const written of [digits, colons, `SHA256:${digits}`, `sha-256=${colons}`]) {
+    const { fingerprints } = load(`upstream.fingerprints = ["${written}"]`).upstream;
+    assert.deepEqual(fingerprints, [digits], written);
+  }
+  for (const wrong of [digits.slice(1), `${digits}0`, "md5:00", digits.replace("0", "g")]) {
+    assertMistake(`upstream.fingerprints = ["${wrong}"]`, /not a SHA-256 fingerprint; .*"openssl /);
+  }
+});
+
+Deno.test("public addresses are URLs that are encrypted", () => {
+  const { domains } = load(
+    `domains.a.bosh_url = "https://a.example/bosh"\ndomains.a.websocket_url = "wss://a.example:5281/ws?x=1"`,
+  );
+  const { boshUrl, websocketUrl } = domains.get("a")!;
+  assert.deepEqual([boshUrl, websocketUrl], [
+    "https://a.example/bosh",
+    "wss://a.example:5281/ws?x=1",
+  ]);
+  for (const wrong of ["http://a/b", "a/b", "https://u:p@a/", "https://a/#x", "https:// a/"]) {
+    assertMistake(`discovery.bosh_url = "${wrong}"`, /what clients can be sent to; write https:/);
+  }
+  assertMistake('discovery.websocket_url = "ws://a/"', /write wss:\/\/host/);
+  assertMistake('websocket.see_other_uri = "ws://a/"', /write wss:\/\/host/);
 });
 
 Deno.test("connect refuses what is not such a URL", () => {

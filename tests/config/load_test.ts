@@ -10,8 +10,16 @@ Deno.test("without any source it listens on loopback and serves every domain", (
   assert.deepEqual(loadConfig(), {
     domainDefault: undefined,
     openProxy: false,
-    listen: [{ at: { address: "127.0.0.1", port: 5280 }, serve: ["bosh", "websocket"] }],
-    http: { allowedOrigins: ["*"], maxBody: 262_144, headers: {} },
+    listen: [{
+      at: { address: "127.0.0.1", port: 5280 },
+      serve: ["bosh", "websocket", "discovery"],
+    }],
+    http: {
+      trustedProxies: ["127.0.0.0/8", "::1/128"],
+      allowedOrigins: ["*"],
+      maxBody: 262_144,
+      headers: {},
+    },
     bosh: {
       path: "/http-bind",
       maxWait: 60_000,
@@ -26,7 +34,13 @@ Deno.test("without any source it listens on loopback and serves every domain", (
       report: false,
       script: true,
     },
-    websocket: { path: "/xmpp-websocket", pingInterval: 30_000 },
+    websocket: {
+      path: "/xmpp-websocket",
+      pingInterval: 30_000,
+      idleTimeout: 0,
+      legacyFraming: true,
+      seeOtherUri: undefined,
+    },
     limits: {
       sessions: 10_000,
       clientStanza: 262_144,
@@ -35,12 +49,21 @@ Deno.test("without any source it listens on loopback and serves every domain", (
       queuedBytes: 4_194_304,
     },
     upstream: {
-      connect: undefined,
+      connect: [],
       connectTimeout: 10_000,
       tls: "required",
+      verify: true,
+      fingerprints: [],
+      proxyProtocol: 0,
+      keepalive: 60_000,
+      stripChannelBinding: false,
+      allowAnonymous: true,
       allowRoute: [],
       ca: undefined,
+      identity: undefined,
       nameserver: undefined,
+      boshUrl: undefined,
+      websocketUrl: undefined,
     },
     domains: new Map(),
     log: { level: "info", format: "text" },
@@ -99,14 +122,12 @@ Deno.test("domains inherit from [upstream] what they leave out", () => {
   assert.deepEqual(domains.get("example.org"), {
     ...upstream,
     tls: "never",
-    connect: { direct: false, hostname: "10.0.0.5", port: 5222 },
+    connect: [{ direct: false, hostname: "10.0.0.5", port: 5222 }],
   });
   assert.deepEqual(domains.get("*.example.org"), {
-    connect: undefined,
+    ...load(undefined).upstream,
     connectTimeout: 8000,
     tls: "optional",
-    allowRoute: [],
-    ca: undefined,
     nameserver: { address: "127.0.0.1", port: 53 },
   });
 });

@@ -83,7 +83,7 @@ Deno.test("--listen and CAUSEWAY_LISTEN replace all listeners", () => {
     { address: "::1", port: 0 },
     { address: "localhost", port: 90 },
   ]);
-  assert.deepEqual(load(toml, { env }).listen[0]!.serve, ["bosh", "websocket"]);
+  assert.deepEqual(load(toml, { env }).listen[0]!.serve, ["bosh", "websocket", "discovery"]);
 });
 
 Deno.test("--listen refuses what is not an address and a port", () => {
@@ -123,12 +123,15 @@ Deno.test("--domain and CAUSEWAY_DOMAINS join the domains of the file and replac
       flags: { domain: ["*.d.example=xmpps://[::1]", "b.example"] },
     },
   );
-  assert.deepEqual([...domains].map(([name, { connect, tls }]) => [name, connect?.hostname, tls]), [
-    ["a.example", "z", "never"],
-    ["b.example", undefined, "required"],
-    ["c.example", undefined, "required"],
-    ["*.d.example", "::1", "required"],
-  ]);
+  assert.deepEqual(
+    [...domains].map(([name, { connect, tls }]) => [name, connect[0]?.hostname, tls]),
+    [
+      ["a.example", "z", "never"],
+      ["b.example", undefined, "required"],
+      ["c.example", undefined, "required"],
+      ["*.d.example", "::1", "required"],
+    ],
+  );
 });
 
 Deno.test("--domain refuses what is no domain or no URL", () => {

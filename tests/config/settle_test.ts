@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { loadConfig } from "../../src/config/load.ts";
+import { certificate } from "../support/certificates/certificates.ts";
 import { assertMistake, load, mistakesOf } from "../support/configuration.ts";
 
 const listen = (address: string) => `[[listen]]\naddress = "${address}"\n`;
@@ -151,4 +153,29 @@ Deno.test("queued_bytes must hold the largest stanza", () => {
     /^2: limits\.client_stanza: a stanza of client_stanza/,
   );
   load("[limits]\nqueued_bytes = 1_048_576");
+});
+
+Deno.test("a client certificate and its key go together, in [upstream] and in each domain", () => {
+  const { cert, key } = certificate("example.test");
+  const files = (path: string) =>
+    path.endsWith("c.pem") ? cert : path.endsWith("k.pem") ? key : "x";
+  const readFile = (path: string) => path === "f.toml" ? toml : files(path);
+  let toml = 'upstream.client_cert = "c.pem"\nupstream.client_key = "k.pem"';
+  assert.equal(loadConfig({ file: "f.toml", readFile }).upstream.identity?.key, key);
+  toml = 'upstream.client_cert = "c.pem"\n[domains.a]\nclient_key = "k.pem"';
+  assert.throws(() => loadConfig({ file: "f.toml", readFile }), /client_cert: .*write both/);
+  toml = '[domains.a]\nclient_key = "k.pem"';
+  assert.throws(() => loadConfig({ file: "f.toml", readFile }), /a\.client_key: .*write both/);
+  toml = 'upstream.client_key = "other.pem"\nupstream.client_cert = "c.pem"';
+  assert.throws(() => loadConfig({ file: "f.toml", readFile }), /holds no private key; write/);
+});
+
+Deno.test("a certificate is verified, known by its fingerprint, or any", () => {
+  const print = `fingerprints = ["${"00".repeat(32)}"]`;
+  assertMistake(`[upstream]\nverify = false\n${print}`, /leave one of them out$/);
+  assertMistake(
+    `[upstream]\nverify = false\n[domains.a]\n${print}`,
+    /^4: domains\.a\.fingerprints: /,
+  );
+  load(`[upstream]\n${print}\n[domains.a]\nverify = false\nfingerprints = []`);
 });

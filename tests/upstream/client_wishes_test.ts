@@ -4,6 +4,7 @@ import { systemClock } from "../../src/clock.ts";
 import type { TlsPolicy } from "../../src/config/config.ts";
 import type { UpstreamRequest } from "../../src/upstream/connector.ts";
 import { tcpConnector } from "../../src/upstream/tcp_connector.ts";
+import { load } from "../support/configuration.ts";
 import { authority } from "../support/certificates/certificates.ts";
 import {
   MECHANISMS,
@@ -21,12 +22,11 @@ function open(
   const { promise, resolve } = Promise.withResolvers<string>();
   const upstream = tcpConnector({
     settings: () => ({
-      connect: port === undefined ? undefined : { direct: false, hostname: "127.0.0.1", port },
+      ...load(undefined).upstream,
+      connect: port === undefined ? [] : [{ direct: false, hostname: "127.0.0.1", port }],
       connectTimeout: 5_000,
       tls,
-      allowRoute: [],
       ca: authority(),
-      nameserver: undefined,
     }),
     limits: { serverStanza: 100_000, depth: 50 },
     clock: systemClock,

@@ -6,6 +6,7 @@ import type { ManagerEvent } from "../../src/events.ts";
 import type { StreamOpening } from "../../src/protocol/stream/c2s.ts";
 import type { Upstream, UpstreamEvents } from "../../src/upstream/connector.ts";
 import { tcpConnector, type TcpConnectorOptions } from "../../src/upstream/tcp_connector.ts";
+import { load } from "../support/configuration.ts";
 import { authority } from "../support/certificates/certificates.ts";
 import { haveProgram } from "../support/programs.ts";
 import { NameServer } from "../support/upstream_dns.ts";
@@ -39,13 +40,11 @@ class Session {
   #wake: (() => void) | undefined;
 
   constructor({ settings, connector, opening, on }: Setup) {
+    const { upstream } = load(undefined);
     const config: UpstreamConfig = {
-      connect: undefined,
+      ...upstream,
       connectTimeout: 5_000,
-      tls: "required",
-      allowRoute: [],
       ca: authority(),
-      nameserver: undefined,
       ...settings,
     };
     let telling = false;
@@ -85,7 +84,7 @@ class Session {
   /** A session with one fixed target. */
   static at(server: { port: number }, setup: Setup & { direct?: boolean } = {}): Session {
     const { direct = false, settings, ...rest } = setup;
-    const connect = { direct, hostname: "127.0.0.1", port: server.port };
+    const connect = [{ direct, hostname: "127.0.0.1", port: server.port }];
     return new Session({ settings: { connect, ...settings }, ...rest });
   }
 
@@ -590,7 +589,7 @@ socketTest("a connection that is refused is named with its target", async () => 
 
 socketTest("a name of the hosts file is good for connect", async () => {
   await using server = await ScriptedServer.listen();
-  const connect = { direct: false, hostname: "localhost", port: server.port };
+  const connect = [{ direct: false, hostname: "localhost", port: server.port }];
   const session = new Session({ settings: { connect, tls: "never" } });
   await greet(await server.accept());
   await session.until("opened up");
@@ -841,7 +840,7 @@ socketTest("what cannot be a domain is refused without a lookup", async () => {
 socketTest("a mapped host is asked of the configured name server, and may be private", async () => {
   await using server = await ScriptedServer.listen();
   await using nameserver = await NameServer.start("host-record=inside.test,127.0.0.1");
-  const connect = { direct: false, hostname: "inside.test", port: server.port };
+  const connect = [{ direct: false, hostname: "inside.test", port: server.port }];
   const session = new Session({ settings: { connect, nameserver, tls: "never" } });
   await greet(await server.accept());
   await session.until("opened up");

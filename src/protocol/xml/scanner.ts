@@ -21,15 +21,14 @@ import { FORBIDDEN, Refusal, STEP, type Step } from "./step.ts";
 import { refuseInstruction, scanXmlDeclaration } from "./xml_declaration.ts";
 
 /**
- * The state machine over bytes: finds the tags that matter to a document's outline
- * and checks everything between them.
+ * The state machine over bytes: finds the tags that matter to a document's outline and checks
+ * everything between them.
  *
  * Each state goes on at `Input.pos` where the bytes ended last time, so the work is
  * linear in the bytes however they are cut. A state looks at bytes alone, never at
  * where a chunk ends, so what is found does not depend on the cuts either.
  *
- * The functions hold to one order: a state whose work is done falls into the next
- * one below it, as the grammar goes on.
+ * The functions hold to one order: a state whose work is done falls into the next below it.
  */
 export class Scanner {
   readonly tag = new StartTag();
@@ -387,8 +386,7 @@ export class Scanner {
     input.drop();
     if (this.depth === 1) this.forget();
     this.#atStart = false;
-    this.#state = PROLOG;
-    return AGAIN;
+    return this.#go(PROLOG, input.pos);
   }
 
   /** Before the root, between payloads, behind the root: white space, and the next `<`. */
@@ -429,8 +427,7 @@ export class Scanner {
   #beginReference(pos: number, resume: number): Step {
     this.#reference.begin(this.#input, pos);
     this.#resume = resume;
-    this.#state = REFERENCE;
-    return AGAIN;
+    return this.#go(REFERENCE, this.#input.pos);
   }
 
   /** A start tag is complete: the tokenizer looks at the outer ones before they are entered. */

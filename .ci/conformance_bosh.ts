@@ -1,22 +1,16 @@
-/** How binding an entry is: what the specification says, or what was decided where it is silent. */
-export type Level = "MUST" | "MUST NOT" | "SHOULD" | "SHOULD NOT" | "MAY" | "decided" | "note";
-
-export interface Entry {
-  readonly id: string;
-  readonly level: Level;
-  /** What it is about, in a few words. */
-  readonly title: string;
-  /** Why no test covers it, or a part of it. */
-  readonly reason?: string;
-}
-
-export interface Section {
-  readonly title: string;
-  readonly entries: readonly Entry[];
-}
+import {
+  decided,
+  may,
+  must,
+  mustNot,
+  note,
+  type Section,
+  should,
+  shouldNot,
+} from "./conformance_entry.ts";
 
 /** What a connection manager must do for BOSH clients. A letter for each group, numbers in order. */
-export const sections: readonly Section[] = [
+export const bosh: readonly Section[] = [
   {
     title: "BOSH: HTTP (XEP-0124 §5)",
     entries: [
@@ -281,35 +275,3 @@ export const sections: readonly Section[] = [
     ],
   },
 ];
-
-function must(id: string, title: string, reason?: string): Entry {
-  return entry(id, "MUST", title, reason);
-}
-
-function mustNot(id: string, title: string, reason?: string): Entry {
-  return entry(id, "MUST NOT", title, reason);
-}
-
-function should(id: string, title: string, reason?: string): Entry {
-  return entry(id, "SHOULD", title, reason);
-}
-
-function shouldNot(id: string, title: string, reason?: string): Entry {
-  return entry(id, "SHOULD NOT", title, reason);
-}
-
-function may(id: string, title: string, reason?: string): Entry {
-  return entry(id, "MAY", title, reason);
-}
-
-function decided(id: string, title: string, reason?: string): Entry {
-  return entry(id, "decided", title, reason);
-}
-
-function note(id: string, title: string): Entry {
-  return entry(id, "note", title);
-}
-
-function entry(id: string, level: Level, title: string, reason?: string): Entry {
-  return { id, level, title, ...(reason === undefined ? {} : { reason }) };
-}
