@@ -99,7 +99,7 @@ export interface UpstreamConfig {
   readonly fingerprints: readonly string[];
   /** The version of the PROXY header that the server is sent first; 0: none. */
   readonly proxyProtocol: 0 | 1 | 2;
-  /** Silence after which an authenticated stream is sent a blank; 0: never. */
+  /** The longest silence on an authenticated stream; 0: any. */
   readonly keepalive: number;
   readonly stripChannelBinding: boolean;
   readonly allowAnonymous: boolean;

@@ -223,7 +223,7 @@ export const sections = {
     keepalive: key(
       kinds.integer(0, 3_600),
       60,
-      "Seconds of silence after which a blank keeps an authenticated stream alive. 0: none.",
+      "Once logged in, a stream is never silent for longer (seconds): a blank is sent. 0: none.",
     ),
     strip_channel_binding: key(
       kinds.boolean,

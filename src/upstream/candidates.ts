@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { splitHostPort } from "../config/address.ts";
 import type { UpstreamConfig } from "../config/config.ts";
 import type { UpstreamPhase } from "../events.ts";
 import type { StreamEnd } from "../protocol/stream/c2s.ts";
@@ -25,6 +26,8 @@ export interface Failure {
   readonly reason: string;
   /** What the server said itself. */
   readonly end?: StreamEnd;
+  /** Where it said to go, as it wrote that (RFC 6120 §4.9.3.19). */
+  readonly otherHost?: string | undefined;
 }
 
 /** What a search for places works with. */
@@ -48,7 +51,7 @@ export async function* candidates(
   settings: HowToReach,
   search: Search,
 ): AsyncGenerator<Candidate | Failure> {
-  const { connect, nameserver, tls } = settings;
+  const { connect, nameserver } = settings;
   // What the operator wrote is dialled whatever kind of address it is.
   const configured = { ...search, mayDial: () => true };
   for (const target of connect) {
@@ -61,6 +64,40 @@ export async function* candidates(
     yield { phase: "lookup", target: domain, reason: "that is not a name that DNS can have" };
     return;
   }
+  yield* lookedUp(domain, name, settings, search);
+}
+
+/**
+ * Every place that a server's `see-other-host` may mean. RFC 6120 §4.9.3.19: "the policies that it
+ * would have applied to the original connection attempt" hold there too, and the domain stays what
+ * the stream is addressed to and the certificate has to be for.
+ */
+export async function* redirection(
+  domain: string,
+  { otherHost, direct }: { readonly otherHost: string; readonly direct: boolean },
+  settings: HowToReach,
+  search: Search,
+): AsyncGenerator<Candidate | Failure> {
+  const { host = "", port } = splitHostPort(otherHost) ?? {};
+  const name = asciiDomain(host);
+  if (name === undefined || (port !== undefined && (port < 1 || port > 65_535))) {
+    const reason = "the server says that the stream is elsewhere, and does not say where";
+    yield { phase: "lookup", target: domain, reason };
+  } else if (port !== undefined) {
+    yield* hosts(domain, { hostname: name, port, direct }, settings, search);
+  } else {
+    yield* lookedUp(domain, name, settings, search);
+  }
+}
+
+/** The places that DNS has for a name. */
+async function* lookedUp(
+  domain: string,
+  name: string,
+  settings: HowToReach,
+  search: Search,
+): AsyncGenerator<Candidate | Failure> {
+  const { nameserver, tls } = settings;
   const { random } = search;
   let found: Service[];
   try {

@@ -25,7 +25,9 @@ export interface ConnectionOptions {
   readonly pipe: Pipe;
   readonly stream: C2sStream;
   readonly tls: TlsOptions;
-  /** TLS before anything else. */
+  /** What the server is sent before anything else, TLS included. */
+  readonly preamble: Uint8Array | undefined;
+  /** TLS before anything of XMPP. */
   readonly direct: boolean;
   /** Milliseconds for a TLS handshake. */
   readonly timeout: number;
@@ -77,8 +79,10 @@ export class Connection {
 
   /** Does everything that is to be done until the connection is over. Never rejects. */
   async run(): Promise<void> {
+    const { preamble, direct } = this.#options;
     try {
-      if (this.#options.direct && !await this.#handshake()) return;
+      if (preamble) this.#write(preamble);
+      if (direct && !await this.#handshake()) return;
       this.#stream.connected(this.#clock.now());
       this.#act();
       await this.#read();

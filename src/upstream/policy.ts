@@ -21,14 +21,15 @@ export type AddressKind =
   /** Not an IP address at all. */
   | "invalid";
 
+/** The 4 bytes of an IPv4 address or the 16 of an IPv6 address; `undefined`: it is none. */
+export function addressBytes(address: string): Uint8Array | undefined {
+  return address.includes(":") ? parseIpv6(address) : parseIpv4(address);
+}
+
 /** What kind of address this is; `address` is IPv4 or IPv6 as text, without brackets. */
 export function addressKind(address: string): AddressKind {
-  if (!address.includes(":")) {
-    const ipv4 = parseIpv4(address);
-    return ipv4 === undefined ? "invalid" : kindOf(ipv4, 4);
-  }
-  const ipv6 = parseIpv6(address);
-  return ipv6 === undefined ? "invalid" : kindOf(ipv6, 6);
+  const bytes = addressBytes(address);
+  return bytes === undefined ? "invalid" : kindOf(bytes, bytes.length === 4 ? 4 : 6);
 }
 
 /** The strict policy: only addresses that anybody on the Internet can reach as well as we. */

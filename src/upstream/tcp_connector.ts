@@ -2,13 +2,21 @@ import type { Clock } from "../clock.ts";
 import type { UpstreamConfig } from "../config/config.ts";
 import type { EventSink, UpstreamPhase } from "../events.ts";
 import { C2sStream, type Restart, type StreamEnd } from "../protocol/stream/c2s.ts";
+import type { HiddenSasl } from "../protocol/stream/features.ts";
 import { readStreamError } from "../protocol/stream/received_error.ts";
-import { type Candidate, candidates, type Failure } from "./candidates.ts";
+import {
+  type Candidate,
+  candidates,
+  type Failure,
+  redirection,
+  type Search,
+} from "./candidates.ts";
 import { Connection } from "./connection.ts";
 import type { Connector, Upstream, UpstreamEvents, UpstreamRequest } from "./connector.ts";
 import { dial, type Pipe } from "./dial.ts";
 import { within, words } from "./failure.ts";
 import { isPublic } from "./policy.ts";
+import { proxyHeader } from "./proxy_header.ts";
 import { asciiDomain } from "./resolve.ts";
 
 export interface TcpConnectorOptions {
@@ -33,6 +41,14 @@ export function tcpConnector(options: TcpConnectorOptions): Connector {
       return upstream;
     },
   };
+}
+
+/** What a server said of where the stream is instead. */
+interface Elsewhere {
+  readonly failure: Failure;
+  readonly otherHost: string;
+  /** The server that said so has TLS from the first byte. */
+  readonly direct: boolean;
 }
 
 class TcpUpstream implements Upstream {
@@ -130,27 +146,54 @@ class TcpUpstream implements Upstream {
         reason: `No stream to ${this.#domain}: the domain is not served here`,
       });
     }
-    let failure: Failure | undefined;
-    const places = candidates(this.#domain, settings, {
+    const search: Search = {
       clock: this.#options.clock,
       cancelled: this.#cancel.signal,
       random: this.#options.random,
       mayDial: this.#options.mayDial ?? isPublic,
+    };
+    const places = candidates(this.#domain, settings, search);
+    const failure = await this.#tryEach(places, settings, async (elsewhere) => {
+      // A client that names its own route is taken there and nowhere else.
+      if (this.#request.route) return elsewhere.failure;
+      // The operator trusts the server that `connect` names, also with where it sends us.
+      const mayDial = settings.connect.length > 0 ? () => true : search.mayDial;
+      const others = redirection(this.#domain, elsewhere, settings, { ...search, mayDial });
+      this.#report(elsewhere.failure, true);
+      return await this.#tryEach(others, settings);
     });
-    for await (const candidate of places) {
-      if (failure !== undefined) this.#report(failure, true);
-      failure = "reason" in candidate ? candidate : await this.#attempt(candidate, settings);
-      if (failure === undefined || this.#over) return;
-    }
-    if (failure === undefined || this.#over) return;
+    if (failure === undefined) return;
     this.#report(failure, false);
     this.#finish(failure.end ?? { type: "connection-failed", reason: this.#sentence(failure) });
+  }
+
+  /**
+   * Tries these places until a stream is up; the last failure when none comes up. `follow` goes where
+   * a server sends us before anything of it was seen; without it, that is a failure like any other,
+   * so nobody is sent about for ever.
+   */
+  async #tryEach(
+    places: AsyncIterable<Candidate | Failure>,
+    settings: UpstreamConfig,
+    follow?: (elsewhere: Elsewhere) => Promise<Failure | undefined>,
+  ): Promise<Failure | undefined> {
+    let failure: Failure | undefined;
+    for await (const place of places) {
+      if (failure !== undefined) this.#report(failure, true);
+      failure = "reason" in place ? place : await this.#attempt(place, settings);
+      const otherHost = failure?.otherHost;
+      if (failure !== undefined && otherHost !== undefined && follow && !("reason" in place)) {
+        failure = await follow({ failure, otherHost, direct: place.direct });
+      }
+      if (failure === undefined || this.#over) return undefined;
+    }
+    return failure;
   }
 
   /** `undefined` when the stream is up, or nobody wants it any more. */
   async #attempt(candidate: Candidate, settings: UpstreamConfig): Promise<Failure | undefined> {
     const { clock, limits } = this.#options;
-    const { target, direct } = candidate;
+    const { target, direct, port } = candidate;
     const timeout = settings.connectTimeout;
     let pipe: Pipe;
     try {
@@ -172,14 +215,21 @@ class TcpUpstream implements Upstream {
       direct,
       limits: { payloadBytes: limits.serverStanza, depth: limits.depth },
       timeout,
+      keepalive: settings.keepalive,
+      hidden: hiddenSasl(settings),
     });
     for (const item of this.#early ?? []) {
       if (item instanceof Uint8Array) stream.send(item);
       else stream.restart(item);
     }
     const tls = { hostname: asciiDomain(this.#domain) ?? this.#domain, ca: settings.ca };
+    const { client } = this.#request;
+    const preamble = settings.proxyProtocol === 0
+      ? undefined
+      : proxyHeader(settings.proxyProtocol, client, { address: candidate.hostname, port });
     return await new Promise((resolve) => {
-      const connection = new Connection({ pipe, stream, tls, direct, timeout, clock }, {
+      const options = { pipe, stream, preamble, tls, direct, timeout, clock };
+      const connection = new Connection(options, {
         opened: (header) => {
           if (this.#over) return;
           if (this.#early !== undefined) {
@@ -265,12 +315,23 @@ const STEP: Readonly<Record<UpstreamPhase, string>> = {
   stream: "the stream with",
 };
 
+/** With a certificate of ours, SASL EXTERNAL would let a client in as us. */
+function hiddenSasl(
+  { stripChannelBinding, allowAnonymous, identity }: UpstreamConfig,
+): HiddenSasl | undefined {
+  const mechanisms = [...(allowAnonymous ? [] : ["ANONYMOUS"]), ...(identity ? ["EXTERNAL"] : [])];
+  if (!stripChannelBinding && mechanisms.length === 0) return undefined;
+  return { channelBinding: stripChannelBinding, mechanisms };
+}
+
 function failed(end: StreamEnd, phase: "tls" | "stream", target: string): Failure {
   switch (end.type) {
     case "connection-failed":
       return { phase, target, reason: end.reason };
-    case "stream-error":
-      return { phase, target, reason: readStreamError(end.error).reason, end };
+    case "stream-error": {
+      const { reason, otherHost } = readStreamError(end.error);
+      return { phase, target, reason, end, otherHost };
+    }
     case "closed":
       return { phase, target, reason: "the server closed the stream" };
   }

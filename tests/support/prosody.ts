@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { join } from "node:path";
 import { certificate, type CertificateName } from "./certificates/certificates.ts";
+import { freePort } from "./free_port.ts";
 import { until } from "./patience.ts";
 import { programPath } from "./programs.ts";
 
@@ -193,11 +194,4 @@ function hashedAccount(password: string): string {
   const serverKey = hmac("Server Key").toString("hex");
   return `return { ["salt"] = "${salt}"; ["iteration_count"] = ${iterations}; ` +
     `["stored_key"] = "${storedKey}"; ["server_key"] = "${serverKey}"; };\n`;
-}
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
 }

@@ -99,10 +99,11 @@ function connect(tlsPolicy: "never" | "required", on: (event: string) => void = 
     direct: false,
     limits: { payloadBytes: 100_000, depth: 10 },
     timeout: 10_000,
+    keepalive: 0,
   });
   const tls = { hostname: "example.test", ca: undefined };
   const connection = new Connection(
-    { pipe, stream, tls, direct: false, timeout: 10_000, clock },
+    { pipe, stream, preamble: undefined, tls, direct: false, timeout: 10_000, clock },
     {
       opened: ({ id }) => tell(`opened ${id}`),
       deliver: (payloads) => payloads.forEach(({ name }) => tell(name)),

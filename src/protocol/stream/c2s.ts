@@ -28,7 +28,7 @@
 
 import { ActionQueue } from "../action_queue.ts";
 import type { StreamAttributes } from "./stream_attributes.ts";
-import { readFeatures } from "./features.ts";
+import { type HiddenSasl, readFeatures } from "./features.ts";
 import { checkHeader, headerBytes, readHeader } from "./header.ts";
 import { NS } from "../xml/names.ts";
 import type { XmlErrorKind } from "../xml/errors.ts";
@@ -75,6 +75,10 @@ export interface C2sOptions {
   readonly limits: { readonly payloadBytes: number; readonly depth: number };
   /** Milliseconds that the server has for its header and features; afresh after TLS. */
   readonly timeout: number;
+  /** Once authenticated, the stream is never silent for longer (milliseconds); 0: it may be. */
+  readonly keepalive: number;
+  /** What the client is not shown; missing: everything is. */
+  readonly hidden?: HiddenSasl | undefined;
 }
 
 /** What the shell is to do. */
@@ -117,6 +121,8 @@ export class C2sStream {
   /** The server's header, from when it came until the stream is up. */
   #header: StreamHeader | undefined;
   #deadline: number | undefined;
+  /** Something was written since the last look (RFC 6120 §4.6.1). */
+  #wrote = false;
   #waiting: Waiting[] = [];
   /** Payloads of the present read that are not yet part of an action. */
   #payloads: Payload[] = [];
@@ -223,6 +229,7 @@ export class C2sStream {
   handleTimeout(now: number): void {
     if (this.#deadline === undefined || now < this.#deadline) return;
     if (this.#state === "closing") return this.#end({ type: "closed" });
+    if (this.#state === "open") return this.#keepAlive(now);
     const missing = this.#state === "proceed"
       ? "no answer to STARTTLS"
       : this.#header === undefined
@@ -274,8 +281,11 @@ export class C2sStream {
       case "closing":
         // RFC 6120 §6.4.6: after <success/> comes a new stream.
         if (is(payload, NS.SASL, "success")) this.#tokenizer.expectRestart();
+        if (payload.name === "success") this.#authenticated(now, payload);
         this.#payloads.push(
-          is(payload, NS.STREAMS, "features") ? readFeatures(payload).shown : payload,
+          is(payload, NS.STREAMS, "features")
+            ? readFeatures(payload, this.#options.hidden).shown
+            : payload,
         );
         return;
       case "idle":
@@ -288,7 +298,7 @@ export class C2sStream {
   }
 
   #firstFeatures(now: number, payload: Payload): void {
-    const { startTls, shown } = readFeatures(payload);
+    const { startTls, shown } = readFeatures(payload, this.#options.hidden);
     if (!this.#encrypted) {
       if (startTls && this.#options.tls !== "never") {
         this.#state = "proceed";
@@ -312,6 +322,20 @@ export class C2sStream {
       if (item instanceof Uint8Array) this.#write(item);
       else this.#restart(item);
     }
+  }
+
+  /** §6.3.4, §11.7: until then white space between elements is forbidden. */
+  #authenticated(now: number, { namespace }: Payload): void {
+    const { keepalive } = this.#options;
+    if (namespace !== NS.SASL && namespace !== NS.SASL2) return;
+    if (keepalive > 0 && this.#state === "open") this.#deadline = now + keepalive / 2;
+  }
+
+  /** Looks twice in the time, so that a write needs no clock. */
+  #keepAlive(now: number): void {
+    if (!this.#wrote) this.#write(BLANK);
+    this.#wrote = false;
+    this.#deadline = now + this.#options.keepalive / 2;
   }
 
   #answerToStartTls(payload: Payload): void {
@@ -383,6 +407,7 @@ export class C2sStream {
 
   #write(bytes: Uint8Array): void {
     this.#flush();
+    this.#wrote = true;
     this.#actions.push({ type: "write", bytes });
   }
 
@@ -396,6 +421,7 @@ export class C2sStream {
 }
 
 const encoder = new TextEncoder();
+const BLANK = encoder.encode(" ");
 const CLOSING_TAG = encoder.encode("</stream:stream>");
 const START_TLS = encoder.encode(`<starttls xmlns='${NS.TLS}'/>`);
 

@@ -1,27 +1,72 @@
 import { joined } from "./bytes.ts";
 import { NS } from "../xml/names.ts";
 import type { Payload } from "../xml/payload.ts";
+import { textContent } from "../xml/text.ts";
 import { XmlTokenizer } from "../xml/tokenizer.ts";
 import { missingDeclarations, writePayload } from "../xml/writer.ts";
+
+/** What clients are not shown of the ways to authenticate, because it cannot work or is not wanted. */
+export interface HiddenSasl {
+  /** What ties a login to TLS: `*-PLUS` mechanisms and the list of binding types (XEP-0440). */
+  readonly channelBinding: boolean;
+  /** SASL mechanisms by name. */
+  readonly mechanisms: readonly string[];
+}
 
 /** `<stream:features/>` of a server, as a connection manager sees it. */
 export interface Features {
   readonly startTls: boolean;
   /**
    * What a client is shown: without STARTTLS and stream compression, which are
-   * between us and the server (XEP-0206 §4, RFC 7395 §3.9); all else byte for byte.
+   * between us and the server (XEP-0206 §4, RFC 7395 §3.9), and without what is
+   * hidden of SASL; all else byte for byte.
    */
   readonly shown: Payload;
 }
 
 /** Looks through `<stream:features/>`; `shown` is the payload itself when there was nothing to remove. */
-export function readFeatures(payload: Payload): Features {
+export function readFeatures(payload: Payload, hidden?: HiddenSasl): Features {
+  let startTls = false;
+  const shown = filtered(payload, (feature) => {
+    switch (feature.namespace) {
+      case NS.TLS:
+        if (feature.name !== "starttls") return feature;
+        startTls = true;
+        return undefined;
+      case NS.COMPRESS_FEATURE:
+        return feature.name === "compression" ? undefined : feature;
+      case NS.SASL_CB:
+        return hidden?.channelBinding ? undefined : feature;
+      case NS.SASL:
+      case NS.SASL2:
+        return hidden
+          ? filtered(feature, (offer) => isHidden(offer, hidden) ? undefined : offer)
+          : feature;
+      default:
+        return feature;
+    }
+  });
+  return { startTls, shown };
+}
+
+/**
+ * XEP-0440 §5: a client that sees `*-PLUS` without the list of types, or the list without `*-PLUS`,
+ * takes it for an attack, so both go or both stay.
+ */
+function isHidden(offer: Payload, { channelBinding, mechanisms }: HiddenSasl): boolean {
+  if (offer.namespace === NS.SASL_CB) return channelBinding;
+  if (offer.name !== "mechanism") return false;
+  const name = textContent(offer.bytes);
+  return (channelBinding && name.endsWith("-PLUS")) || mechanisms.includes(name);
+}
+
+/** The element with each child as `show` wants it, or without it; itself when all stay as they are. */
+function filtered(payload: Payload, show: (child: Payload) => Payload | undefined): Payload {
   const declarations = missingDeclarations(payload, NS.CLIENT);
   const added = declarations?.length ?? 0;
   const document = new Uint8Array(payload.bytes.length + added);
   writePayload(document, 0, payload, declarations);
 
-  let startTls = false;
   const kept: Uint8Array[] = [];
   let from = 0;
   // The payload has been through a tokenizer with limits already.
@@ -30,14 +75,13 @@ export function readFeatures(payload: Payload): Features {
   tokenizer.feed(document);
   for (let item; (item = tokenizer.next());) {
     if (item.type !== "payload") continue;
-    const { name, namespace } = item.payload;
-    const isStartTls = name === "starttls" && namespace === NS.TLS;
-    if (!isStartTls && !(name === "compression" && namespace === NS.COMPRESS_FEATURE)) continue;
-    startTls ||= isStartTls;
+    const shown = show(item.payload);
+    if (shown === item.payload) continue;
     kept.push(payload.bytes.subarray(from, item.start - added));
+    if (shown) kept.push(shown.bytes);
     from = item.end - added;
   }
-  if (from === 0) return { startTls, shown: payload };
+  if (from === 0) return payload;
   kept.push(payload.bytes.subarray(from));
-  return { startTls, shown: { ...payload, bytes: joined(kept) } };
+  return { ...payload, bytes: joined(kept) };
 }

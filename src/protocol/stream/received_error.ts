@@ -1,5 +1,6 @@
 import { NS } from "../xml/names.ts";
 import type { Payload } from "../xml/payload.ts";
+import { textContent } from "../xml/text.ts";
 import { XmlTokenizer } from "../xml/tokenizer.ts";
 import { standalone } from "../xml/writer.ts";
 
@@ -9,9 +10,10 @@ export interface ReceivedError {
   readonly condition: string;
   /** A sentence for people, with the server's own text if it sent one. */
   readonly reason: string;
+  /** Of `see-other-host`: the host, with or without a port, as the server wrote it (§4.9.3.19). */
+  readonly otherHost: string | undefined;
 }
 
-const decoder = new TextDecoder();
 /** Of the server's text, so much is passed on (characters). */
 const TEXT_LENGTH = 200;
 
@@ -22,26 +24,17 @@ export function readStreamError(error: Payload): ReceivedError {
   tokenizer.feed(document);
   let condition = "undefined-condition";
   let text = "";
+  let otherHost: string | undefined;
   for (let item; (item = tokenizer.next());) {
     if (item.type !== "payload" || item.payload.namespace !== NS.STREAM_ERRORS) continue;
-    if (item.payload.name === "text") text ||= textOf(item.payload);
-    else condition = item.payload.name;
+    const content = textContent(item.payload.bytes).slice(0, TEXT_LENGTH);
+    if (item.payload.name === "text") {
+      text ||= content;
+    } else {
+      condition = item.payload.name;
+      if (condition === "see-other-host") otherHost = content || undefined;
+    }
   }
   const said = text === "" ? condition : `${condition}, ${text}`;
-  return { condition, reason: `the XMPP server closed the stream: ${said}` };
+  return { condition, reason: `the XMPP server closed the stream: ${said}`, otherHost };
 }
-
-function textOf({ bytes }: Payload): string {
-  const source = decoder.decode(bytes);
-  const content = source.slice(source.indexOf(">") + 1, Math.max(source.lastIndexOf("</"), 0));
-  const text = content.replace(/&(lt|gt|amp|apos|quot);/g, (_, name) => ENTITIES[name] ?? "");
-  return text.trim().slice(0, TEXT_LENGTH);
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  lt: "<",
-  gt: ">",
-  amp: "&",
-  apos: "'",
-  quot: '"',
-};

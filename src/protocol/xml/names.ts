@@ -12,6 +12,8 @@ export const NS = {
   CLIENT: "jabber:client",
   SASL: "urn:ietf:params:xml:ns:xmpp-sasl",
   SASL2: "urn:xmpp:sasl:2",
+  /** XEP-0440: which kinds of channel binding there are. */
+  SASL_CB: "urn:xmpp:sasl-cb:0",
   TLS: "urn:ietf:params:xml:ns:xmpp-tls",
   /** XEP-0138: stream compression as a feature, and as a request. */
   COMPRESS_FEATURE: "http://jabber.org/features/compress",

@@ -31,6 +31,17 @@ export function valueOf(bytes: Uint8Array, start: number, end: number): string {
     });
 }
 
+/** The character data of an element without children, given from `<` to `>`; outer white space is left out. */
+export function textContent(element: Uint8Array): string {
+  let start = 0;
+  for (let quote = 0; quote !== 0 || element[start] !== GREATER_THAN; start++) {
+    const byte = element[start]!;
+    if (quote === 0 ? byte === APOSTROPHE || byte === QUOTATION : byte === quote) quote ^= byte;
+  }
+  const end = element.lastIndexOf(LESS_THAN);
+  return end < start ? "" : valueOf(element, start + 1, end).trim();
+}
+
 /** Is it the name of one of the five entities that need no declaration? */
 export function isPredefined(bytes: Uint8Array, start: number, end: number): boolean {
   return end - start <= 4 && ENTITIES.has(textOf(bytes, start, end));
@@ -62,6 +73,11 @@ function shortAscii(bytes: Uint8Array, start: number, end: number): string | und
 
 /** XML 1.0 §4.6. */
 const ENTITIES = new Map([["lt", "<"], ["gt", ">"], ["amp", "&"], ["apos", "'"], ["quot", '"']]);
+
+const LESS_THAN = 0x3c;
+const GREATER_THAN = 0x3e;
+const APOSTROPHE = 0x27;
+const QUOTATION = 0x22;
 
 // A byte order mark inside a value is a character of it.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

@@ -34,6 +34,7 @@ class Conversation {
       direct: false,
       limits: { payloadBytes: 10_000, depth: 50 },
       timeout: TIMEOUT,
+      keepalive: 0,
       ...options,
     });
   }
@@ -140,6 +141,7 @@ Deno.test("U-003 the header that is shown is the server's; id, from and language
       direct: false,
       limits: { payloadBytes: 1000, depth: 10 },
       timeout: TIMEOUT,
+      keepalive: 0,
     });
     stream.connected(0);
     stream.receive(0, new TextEncoder().encode(streamHeader("1", attributes) + SHOWN));
@@ -737,4 +739,63 @@ Deno.test("U-021 a login is the same wherever the server's bytes are cut", () =>
     assert.deepEqual(login(cut), whole, `cut at ${at}`);
   }
   assert.deepEqual(login((text) => [...text]), whole, "character by character");
+});
+
+Deno.test("U-017 a stream that is logged in is never silent for longer than it may be", () => {
+  for (const success of [SUCCESS, "<success xmlns='urn:xmpp:sasl:2'/>"]) {
+    const talk = Conversation.open({ keepalive: 60_000 });
+    assert.equal(talk.stream.deadline, undefined, "nothing is written between SASL elements");
+    talk.wait(3_600_000);
+    talk.client("<auth/>");
+    talk.server(success);
+    assert.deepEqual(talk.actions(), ["write <auth/>", `deliver ${success}`]);
+    // The longest silences: just over half of the time before the first look.
+    talk.wait(30_000);
+    talk.wait(29_999);
+    assert.deepEqual(talk.actions(), []);
+    talk.wait(1);
+    assert.deepEqual(talk.actions(), ["write  "]);
+    for (let seconds = 0; seconds < 600; seconds += 20) {
+      talk.client("<presence/>");
+      talk.wait(20_000);
+    }
+    assert.deepEqual(talk.actions(), [`write ${"<presence/>".repeat(30)}`]);
+    let silence = 0;
+    let blanks = 0;
+    for (let seconds = 0; seconds < 600; seconds++) {
+      talk.wait(1_000);
+      silence += 1;
+      if (talk.actions().length > 0) [silence, blanks] = [0, blanks + 1];
+      assert.ok(silence <= 60, `${silence} s of silence`);
+    }
+    assert.ok(blanks >= 10 && blanks <= 20, `${blanks} blanks`);
+    talk.stream.close(talk.now);
+    talk.wait(CLOSE_TIMEOUT);
+    assert.deepEqual(talk.actions(), ["write </stream:stream>", "disconnect", "ended closed"]);
+  }
+});
+
+Deno.test("U-017 without a keepalive, and with other elements of the same name, nothing is written", () => {
+  const silent = Conversation.open();
+  silent.server(SUCCESS);
+  assert.equal(silent.stream.deadline, undefined);
+  const strange = Conversation.open({ keepalive: 60_000 });
+  strange.server("<success xmlns='urn:example'/>", "<success/>");
+  assert.equal(strange.stream.deadline, undefined);
+});
+
+Deno.test("U-025 U-030 what is hidden is hidden from the features of every stream on the connection", () => {
+  const hidden = { channelBinding: true, mechanisms: ["ANONYMOUS"] };
+  const offer = (...names: string[]) =>
+    streamFeatures(
+      "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>" +
+        `${names.map((name) => `<mechanism>${name}</mechanism>`).join("")}</mechanisms>`,
+    );
+  const talk = new Conversation({ hidden });
+  talk.stream.connected(0);
+  talk.server(streamHeader("1"), offer("SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "ANONYMOUS"));
+  talk.actions();
+  talk.stream.restart();
+  talk.server(streamHeader("2"), offer("ANONYMOUS", "PLAIN"));
+  assert.equal(talk.actions().at(-1), `deliver ${offer("PLAIN")}`);
 });
