@@ -46,6 +46,8 @@ export type ManagerEvent =
     /** Another target is tried next. */
     readonly retrying: boolean;
   }
+  /** A BOSH client says that it has the responses up to this request's (XEP-0124 §9.2). */
+  | { readonly type: "responses-acknowledged"; readonly session: string; readonly rid: number }
   /** Stanzas that never reached the client of a session that ended. */
   | {
     readonly type: "undelivered";

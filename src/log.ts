@@ -81,6 +81,8 @@ export function eventLogger(log: Log): EventSink {
         const { session, domain, target, phase, reason, retrying } = event;
         return log.warn("upstream failed", { session, domain, target, phase, reason, retrying });
       }
+      case "responses-acknowledged":
+        return log.debug("responses acknowledged", { session: event.session, rid: event.rid });
       case "undelivered": {
         const { session, domain, client, payloads } = event;
         const fields = { session, domain, ...clientFields(client), stanzas: payloads.length };

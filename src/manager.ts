@@ -14,8 +14,11 @@ import { tcpConnector } from "./upstream/tcp_connector.ts";
 
 export interface ManagerOptions {
   readonly config: Config;
-  /** What opens upstream streams; by default XMPP over TCP, as configured. */
-  readonly connector?: Connector;
+  /**
+   * What opens upstream streams; by default XMPP over TCP, as configured. A function is given that
+   * one, to watch or change what goes through it.
+   */
+  readonly connector?: Connector | ((builtIn: Connector) => Connector);
   /** Hears of everything that happens; must not throw. */
   readonly onEvent?: (event: ManagerEvent) => void;
   readonly clock?: Clock;
@@ -40,13 +43,16 @@ export class ConnectionManager implements AsyncDisposable {
     this.#emit = onEvent;
     this.#pages = options.pages ?? [];
     this.#registry = new Registry(config.limits.sessions, clock);
-    const connector = options.connector ?? tcpConnector({
-      settings: (domain) => findDomain(config, domainKey(domain) ?? domain),
-      limits: config.limits,
-      clock,
-      emit: onEvent,
-      random: Math.random,
-    });
+    const builtIn = () =>
+      tcpConnector({
+        settings: (domain) => findDomain(config, domainKey(domain) ?? domain),
+        limits: config.limits,
+        clock,
+        emit: onEvent,
+        random: Math.random,
+      });
+    const given = options.connector;
+    const connector = typeof given === "function" ? given(builtIn()) : given ?? builtIn();
     const shell: SessionShell = {
       config,
       clock,

@@ -3,12 +3,15 @@
  *
  * @module
  */
-export type { Config, UpstreamConfig } from "./config/config.ts";
+export type { Config, DomainConfig, UpstreamConfig } from "./config/config.ts";
+export { type ConfigSources, loadConfig } from "./config/load.ts";
+export { ConfigError } from "./config/mistakes.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export type { ManagerEvent } from "./events.ts";
 export { ConnectionManager, type ManagerOptions } from "./manager.ts";
-export type { StreamEnd, StreamHeader, StreamOpening } from "./protocol/stream/c2s.ts";
+export type { Restart, StreamEnd, StreamHeader, StreamOpening } from "./protocol/stream/c2s.ts";
 export type { Payload } from "./protocol/xml/payload.ts";
+export { readPayloads } from "./protocol/xml/read_payloads.ts";
 export { xmlStream } from "./protocol/xml/stream.ts";
 export type { XmlItem, XmlLimits } from "./protocol/xml/tokenizer.ts";
 export type {

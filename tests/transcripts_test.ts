@@ -5,7 +5,8 @@
  */
 import assert from "node:assert/strict";
 import type { BoshLimits } from "../src/protocol/bosh/negotiation.ts";
-import { BoshConversation, payloadsOf } from "./support/bosh_conversation.ts";
+import { readPayloads } from "../src/protocol/xml/read_payloads.ts";
+import { BoshConversation } from "./support/bosh_conversation.ts";
 
 const FOLDER = new URL("transcripts/", import.meta.url);
 
@@ -115,7 +116,7 @@ const INPUTS: readonly (readonly [RegExp, Handler])[] = [
   [
     /^server(?: \[(?<stream>\w+)\])? +(?<xml><stream:error>.*)$/,
     (player, { stream, xml = "" }) =>
-      player.talk.serverEnds({ type: "stream-error", error: payloadsOf(xml)[0]! }, stream),
+      player.talk.serverEnds({ type: "stream-error", error: readPayloads(xml)[0]! }, stream),
   ],
   [
     /^server(?: \[(?<stream>\w+)\])? +(?<xml><.*)$/,
@@ -234,6 +235,8 @@ class Player {
         return `${to} drops`;
       case "flow":
         return `${to} ${rest === "open" ? "reads" : "does not read"}`;
+      case "acknowledged":
+        return `manager reports acknowledged: ${rest}`;
       case "undelivered":
         return `manager reports undelivered: ${rest}`;
       default:

@@ -206,6 +206,12 @@ export class BoshActor implements Actor {
         const upstream = this.#upstreams.get(action.stream);
         return action.clean ? upstream?.close() : upstream?.abort();
       }
+      case "acknowledged":
+        return this.#shell.emit({
+          type: "responses-acknowledged",
+          session: this.name,
+          rid: action.rid,
+        });
       case "undelivered":
         return this.#shell.emit({
           type: "undelivered",

@@ -27,6 +27,8 @@ export type BoshAction =
   | { readonly type: "close-stream"; readonly stream: string; readonly clean: boolean }
   /** Back-pressure: whether the upstream may be read. */
   | { readonly type: "flow"; readonly stream: string; readonly open: boolean }
+  /** The client says that it has the responses up to this one (§9.2). */
+  | { readonly type: "acknowledged"; readonly rid: number }
   /** They never reached the client. */
   | { readonly type: "undelivered"; readonly payloads: readonly Payload[] }
   /** Comes last; `condition` is missing when the session ended in good order. */

@@ -238,7 +238,7 @@ export class BoshSession {
     if (objection) return this.#fail(now, objection, request);
     const payloads = payloadsOf(body, this.#init.assembler);
     if (payloads.type === "refused") return this.#fail(now, payloads, request);
-    if (body.ack !== undefined) this.#window.acknowledge(body.ack);
+    if (this.#window.acknowledge(body.ack)) this.#act({ type: "acknowledged", rid: body.ack! });
     this.#pause = undefined;
     const { ask } = body;
     const another = this.#admission.anotherStream(body, this.#streams);

@@ -139,12 +139,17 @@ export class RequestWindow {
     return request;
   }
 
-  /** The client has all answers up to this rid (§9.2); one that was never given is not believed. */
-  acknowledge(rid: number): void {
+  /**
+   * The client has all answers up to this rid (§9.2); one that was never given is not believed.
+   * Returns whether that was news.
+   */
+  acknowledge(rid: number | undefined): boolean {
     const newest = this.#kept.at(-1);
-    if (newest === undefined || rid > newest.rid) return;
+    if (newest === undefined || rid === undefined || rid > newest.rid) return false;
     this.#acknowledges = true;
+    const isNews = this.#kept[0]!.rid <= rid;
     while (this.#kept.length > 0 && this.#kept[0]!.rid <= rid) this.#forgetOldest();
+    return isNews;
   }
 
   /** The first answer that the client lacks, when it says that it has those up to `rid`. */

@@ -33,6 +33,8 @@ export function describeAction(action: BoshAction): string {
       return `${action.clean ? "close" : "drop"} ${action.stream}`;
     case "flow":
       return `flow ${action.stream} ${action.open ? "open" : "closed"}`;
+    case "acknowledged":
+      return `acknowledged ${action.rid}`;
     case "undelivered":
       return `undelivered ${action.payloads.map(({ bytes }) => decoder.decode(bytes)).join("")}`;
     case "ended":

@@ -35,6 +35,9 @@ export class Judgement {
           stream.flows = action.open;
           break;
         }
+        case "acknowledged":
+          if (!turn.acks.includes(action.rid)) broken(1, `nobody acknowledged ${action.rid}`);
+          break;
         case "undelivered": {
           if (expected.length > 0 || ending) return broken(7, "`undelivered` is out of place");
           const texts = action.payloads.map(({ bytes }) => decoder.decode(bytes));
