@@ -4,6 +4,8 @@ import { authorityFile } from "../support/certificates/certificates.ts";
 import { CREATE, post } from "../support/bosh_http.ts";
 import { runManager, type RunningManager } from "../support/manager.ts";
 import { haveProgram } from "../support/programs.ts";
+import { auth } from "../support/raw_client.ts";
+import { bind, openRaw, transports } from "../support/xmpp_clients_raw.ts";
 import { RawWebSocket } from "../support/raw_websocket.ts";
 
 Deno.test({
@@ -14,15 +16,8 @@ Deno.test({
     let last = 0;
     for (const version of [1, 2]) {
       for (const [scheme, port] of [["xmpp", ejabberd.port], ["xmpps", ejabberd.directPort]]) {
-        await using running = await runManager({
-          toml: `
-            [upstream]
-            ca = "${authorityFile}"
-            [domains."example.test"]
-            connect = "${scheme}://127.0.0.1:${port}"
-            proxy_protocol = ${version}
-          `,
-        });
+        const toml = configuration(`${scheme}://127.0.0.1:${port}`, version);
+        await using running = await runManager({ toml });
         for (const open of [openBosh, openWebSocket]) {
           for (const client of [`203.0.113.${++last}`, `2001:db8::${last}`]) {
             assert.match(await open(running, client), /<mechanism>ANONYMOUS<\/mechanism>/);
@@ -36,6 +31,44 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: "U-007 U-008 X-013 W-024 a login at an ejabberd, through STARTTLS and direct TLS",
+  ...haveProgram("ejabberdctl", "erl"),
+  // The client's own WebSocket closes in its own time.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    await using ejabberd = await Ejabberd.start();
+    for (
+      const connect of [
+        `xmpp://127.0.0.1:${ejabberd.port}`,
+        `xmpps://127.0.0.1:${ejabberd.directPort}`,
+      ]
+    ) {
+      await using running = await runManager({ toml: configuration(connect, 2) });
+      for (const transport of transports) {
+        const session = await openRaw(transport, running.url);
+        assert.match(await session.ask(auth("ANONYMOUS", ""), /<success /), /<success /);
+        await session.restart();
+        assert.match(await bind(session, "here"), /<jid>[^<]+@example\.test\/here<\/jid>/);
+        const ping = "<iq xmlns='jabber:client' type='get' id='p'><query xmlns='urn:x'/></iq>";
+        assert.match(await session.ask(ping, /<\/iq>/), /id='p'/);
+        session.drop();
+      }
+    }
+  },
+});
+
+function configuration(connect: string, version: number): string {
+  return `
+    [upstream]
+    ca = "${authorityFile}"
+    [domains."example.test"]
+    connect = "${connect}"
+    proxy_protocol = ${version}
+  `;
+}
 
 /** What a client gets up to its stream's features, as a reverse proxy on this machine hands it on. */
 async function openBosh(running: RunningManager, client: string): Promise<string> {
