@@ -115,7 +115,7 @@ function clientFields(client: ClientInfo): Fields {
   return {
     transport: client.transport,
     client: client.address === "" ? undefined : client.address,
-    port: client.address === "" ? undefined : client.port,
+    port: client.port === 0 ? undefined : client.port,
   };
 }
 

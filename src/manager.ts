@@ -3,6 +3,7 @@ import type { Config, Service } from "./config/config.ts";
 import { domainKey, findDomain } from "./config/domains.ts";
 import type { ManagerEvent } from "./events.ts";
 import { boshEndpoint } from "./server/bosh_endpoint.ts";
+import { TrustedProxies } from "./server/client_address.ts";
 import type { Handler } from "./server/exchange.ts";
 import { denoFetch } from "./server/front_deno.ts";
 import { type Route, router } from "./server/http.ts";
@@ -58,6 +59,7 @@ export class ConnectionManager implements AsyncDisposable {
       clock,
       connector,
       registry: this.#registry,
+      proxies: new TrustedProxies(config.http),
       emit: onEvent,
     };
     const websocket = websocketEndpoint(shell);

@@ -122,12 +122,12 @@ const EVENTS: readonly [ManagerEvent, string][] = [
       type: "session-ended",
       session: "s1",
       domain: "example.org",
-      client,
+      client: { address: "2001:db8::7", port: 0, transport: "bosh" },
       condition: "item-not-found",
       reason: "wrong",
       duration: 0,
     },
-    "info session ended session=s1 domain=example.org transport=bosh client=192.0.2.7 port=4711 condition=item-not-found reason=wrong seconds=0",
+    "info session ended session=s1 domain=example.org transport=bosh client=2001:db8::7 condition=item-not-found reason=wrong seconds=0",
   ],
   [
     {

@@ -30,6 +30,20 @@ export function canonicalAddress(text: string): string | undefined {
   return new URL(`http://[${text}]`).hostname.slice(1, -1);
 }
 
+/**
+ * An address as text without its IPv6 clothes, when it is an IPv4 address that wears them
+ * (RFC 4291 §2.5.5.2); any other as it is.
+ */
+export function withoutMapping(address: string): string {
+  if (!address.startsWith("::ffff:")) return address;
+  const inner = address.slice(7);
+  if (isIPv4(inner)) return inner;
+  const match = /^([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i.exec(inner);
+  if (match === null) return address;
+  const [high, low] = [parseInt(match[1]!, 16), parseInt(match[2]!, 16)];
+  return [high >> 8, high & 255, low >> 8, low & 255].join(".");
+}
+
 /** Whether only this machine can reach a listener there; takes a {@link canonicalAddress} or `localhost`. */
 export function isLoopback(address: string): boolean {
   return address === "localhost" || address === "::1" ||

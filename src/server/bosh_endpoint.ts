@@ -139,7 +139,7 @@ export function boshEndpoint(shell: SessionShell): Handler {
       creation: { ...body, content: payloads.content, failures: payloads.failures },
       assembler,
       target,
-      client: { ...exchange.peer, transport: "bosh" as const },
+      client: { ...shell.proxies.client(exchange), transport: "bosh" as const },
       // libpurple does, from its first request on.
       writesToAlways: agent !== undefined && /libpurple/i.test(agent),
       pipelines: pipelines(agent),

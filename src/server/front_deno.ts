@@ -4,6 +4,7 @@
  * not for a port that strangers reach.
  */
 import { isIP } from "node:net";
+import { withoutMapping } from "../config/address.ts";
 import type { ListenConfig } from "../config/config.ts";
 import type {
   Answer,
@@ -116,8 +117,7 @@ class DenoExchange implements Exchange {
     if (!("hostname" in remoteAddr)) return { address: "", port: 0 };
     const { hostname, port } = remoteAddr;
     // A listener on "::" shows IPv4 peers in IPv6 clothes.
-    const mapped = hostname.startsWith("::ffff:") ? hostname.slice(7) : hostname;
-    return { address: isIP(mapped) === 4 ? mapped : hostname, port };
+    return { address: withoutMapping(hostname), port };
   }
 
   header(name: string): string | undefined {

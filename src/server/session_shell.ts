@@ -2,6 +2,7 @@ import { type Clock } from "../clock.ts";
 import type { Config } from "../config/config.ts";
 import type { EventSink } from "../events.ts";
 import type { Connector } from "../upstream/connector.ts";
+import type { TrustedProxies } from "./client_address.ts";
 import type { Registry } from "./registry.ts";
 
 /** What every session's shell works with. */
@@ -10,6 +11,7 @@ export interface SessionShell {
   readonly clock: Clock;
   readonly connector: Connector;
   readonly registry: Registry;
+  readonly proxies: TrustedProxies;
   readonly emit: EventSink;
 }
 

@@ -45,7 +45,7 @@ export function websocketEndpoint(shell: SessionShell): Handler {
     }
     const { registry } = shell;
     if (registry.refusal) return textAnswer(503, `${registry.refusal.reason}\n`, headers);
-    const client = { ...exchange.peer, transport: "websocket" as const };
+    const client = { ...shell.proxies.client(exchange), transport: "websocket" as const };
     const actor = new WebSocketActor(shell, { client, tokenizer });
     const { pingInterval } = config.websocket;
     const upgraded = exchange.upgrade({ protocol, pingInterval }, actor);

@@ -25,6 +25,7 @@ export interface UpstreamRequest {
 export interface ClientInfo {
   /** IP address as text; `""` when it is not known. */
   readonly address: string;
+  /** 0 when it is not known. */
   readonly port: number;
   readonly transport: "bosh" | "websocket";
 }

@@ -4,6 +4,7 @@ import {
   isLoopback,
   joinHostPort,
   splitHostPort,
+  withoutMapping,
 } from "../../src/config/address.ts";
 
 Deno.test("splitHostPort() takes hosts and ports apart", () => {
@@ -29,6 +30,15 @@ Deno.test("canonicalAddress() gives every address one spelling", () => {
   assert.equal(canonicalAddress("127.0.0.1"), "127.0.0.1");
   for (const wrong of ["127.1", "127.0.0.01", "localhost", "fe80::1%lo", "[::1]", "::1/128", ""]) {
     assert.equal(canonicalAddress(wrong), undefined, wrong);
+  }
+});
+
+Deno.test("withoutMapping() undresses IPv4 addresses, and nothing else", () => {
+  assert.equal(withoutMapping("::ffff:192.0.2.7"), "192.0.2.7");
+  assert.equal(withoutMapping("::ffff:c000:207"), "192.0.2.7");
+  assert.equal(withoutMapping("::ffff:0:1"), "0.0.0.1");
+  for (const other of ["192.0.2.7", "::1", "::ffff:1", "::ffff:1:2:3", "2001:db8::ffff:1:2", ""]) {
+    assert.equal(withoutMapping(other), other);
   }
 });
 

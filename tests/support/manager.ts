@@ -13,16 +13,17 @@ export function configOf(toml: string): Config {
   return loadConfig({ file, readFile });
 }
 
-/** A connection manager on a free port of loopback. */
+/** A connection manager on a free port of loopback, or on a unix socket. */
 export interface RunningManager extends AsyncDisposable {
-  /** `http://127.0.0.1:port`. */
+  /** `http://127.0.0.1:port`, or `http+unix:path`. */
   readonly url: string;
   readonly manager: ConnectionManager;
   readonly events: readonly ManagerEvent[];
 }
 
+/** Starts one; of the listeners that `toml` has, what the first serves is served. */
 export async function runManager(
-  options: { readonly toml?: string; readonly connector?: Connector } = {},
+  options: { readonly toml?: string; readonly connector?: Connector; readonly unix?: string } = {},
 ): Promise<RunningManager> {
   const config = configOf(options.toml ?? "");
   const events: ManagerEvent[] = [];
@@ -33,9 +34,13 @@ export async function runManager(
     onEvent: (event) => events.push(event),
     ...(options.connector ? { connector: options.connector } : {}),
   });
+  const { serve } = config.listen[0]!;
   const listener = await listenDeno(
-    { at: { address: "127.0.0.1", port: 0 }, serve: ["bosh", "websocket"] },
-    manager.handler(["bosh", "websocket"]),
+    {
+      at: options.unix === undefined ? { address: "127.0.0.1", port: 0 } : { unix: options.unix },
+      serve,
+    },
+    manager.handler(serve),
     (error) => manager.fault(error),
   );
   return {

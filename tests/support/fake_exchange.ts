@@ -1,0 +1,42 @@
+import type { Answer, Exchange, Peer } from "../../src/server/exchange.ts";
+
+/** A request without a front, for what looks at its head only. Header names are in lower case. */
+export class FakeExchange implements Exchange {
+  readonly method: string;
+  readonly path: string;
+  readonly query = "";
+  readonly peer: Peer;
+  /** How often a header was asked for. */
+  lookUps = 0;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(
+    { method = "GET", path = "/", from = "127.0.0.1", port = 40_000, headers = {} }: {
+      readonly method?: string;
+      readonly path?: string;
+      readonly from?: string;
+      readonly port?: number;
+      readonly headers?: Readonly<Record<string, string>>;
+    },
+  ) {
+    this.method = method;
+    this.path = path;
+    this.peer = { address: from, port };
+    this.#headers = headers;
+  }
+
+  header(name: string): string | undefined {
+    this.lookUps++;
+    return Object.hasOwn(this.#headers, name) ? this.#headers[name] : undefined;
+  }
+
+  body(): Promise<Uint8Array | undefined> {
+    return Promise.resolve(new Uint8Array(0));
+  }
+
+  onLost(): void {}
+
+  upgrade(): { answer: Answer; socket: never } | undefined {
+    return undefined;
+  }
+}
