@@ -4,6 +4,7 @@ import { domainKey, findDomain } from "./config/domains.ts";
 import type { ManagerEvent } from "./events.ts";
 import { boshEndpoint } from "./server/bosh_endpoint.ts";
 import { TrustedProxies } from "./server/client_address.ts";
+import { discoveryRoutes } from "./server/discovery.ts";
 import type { Handler } from "./server/exchange.ts";
 import { denoFetch } from "./server/front_deno.ts";
 import { type Route, router } from "./server/http.ts";
@@ -67,7 +68,7 @@ export class ConnectionManager implements AsyncDisposable {
     this.#routes = {
       bosh: [{ path: config.bosh.path, handle: bosh }],
       websocket: [{ path: config.websocket.path, handle: websocket }],
-      discovery: [],
+      discovery: discoveryRoutes(shell),
     };
     const everything: Service[] = ["bosh", "websocket", "discovery"];
     this.fetch = denoFetch(this.handler(everything), (error) => this.fault(error));

@@ -1,8 +1,9 @@
 import { joinHostPort } from "../config/address.ts";
-import type { Config, ListenConfig, UpstreamConfig } from "../config/config.ts";
+import type { Config, DiscoveryConfig, ListenConfig, UpstreamConfig } from "../config/config.ts";
 import { configFile, loadConfig } from "../config/load.ts";
 import type { ConfigSources } from "../config/load.ts";
 import { ConfigError } from "../config/mistakes.ts";
+import { linksOf } from "../server/discovery.ts";
 
 /** Where a command writes to; each call is one or more whole lines, without the last line end. */
 export interface Output {
@@ -27,13 +28,30 @@ export function checkCommand(sources: ConfigSources, { stdout, stderr }: Output)
   }
   stdout(`${configFile(sources) ?? "built-in defaults"}: ok`);
   for (const listen of config.listen) stdout(`  listen  ${describeListener(listen, config)}`);
-  if (config.domains.size === 0) {
-    stdout(`  domain  * (every domain): ${describeTarget(config.upstream)}`);
-  }
-  for (const [pattern, upstream] of config.domains) {
-    stdout(`  domain  ${pattern}: ${describeTarget(upstream)}`);
+  const domains = config.domains.size === 0
+    ? [["*", config.upstream, "* (every domain)"] as const]
+    : [...config.domains].map(([pattern, domain]) => [pattern, domain, pattern] as const);
+  for (const [pattern, domain, name] of domains) {
+    stdout(`  domain  ${name}: ${describeTarget(domain)}`);
+    if (config.listen.some(({ serve }) => serve.includes("discovery"))) {
+      stdout(`          host-meta: ${describeLinks(pattern, domain, config)}`);
+    }
   }
   return 0;
+}
+
+/** What clients are told by host-meta; the pattern stands for the domain's name. */
+function describeLinks(pattern: string, domain: DiscoveryConfig, config: Config): string {
+  // Nobody else is told anything (XEP-0156 §2.2), and whoever reaches a unix socket is trusted.
+  if (config.http.trustedProxies.length === 0 && !config.listen.some(({ at }) => "unix" in at)) {
+    return "none, because it is for HTTPS only and http.trusted_proxies is empty";
+  }
+  const links = linksOf(config, domain, pattern) ?? [];
+  const whenever = linksOf(config, domain, undefined) !== undefined;
+  return [
+    links.map(({ href }) => href).join(", ") || "nothing",
+    ...(whenever ? [] : ["if a trusted proxy says that it was asked by HTTPS"]),
+  ].join(", ");
 }
 
 function describeListener({ at, serve }: ListenConfig, { bosh, websocket }: Config): string {

@@ -121,7 +121,15 @@ class DenoExchange implements Exchange {
   }
 
   header(name: string): string | undefined {
-    return this.#request.headers.get(name) ?? undefined;
+    return this.#request.headers.get(name) ?? (name === "host" ? this.#authority : undefined);
+  }
+
+  /** HTTP/2 has the host in `:authority` (RFC 9113 §8.3.1), and only the URL shows it. */
+  get #authority(): string {
+    const { url } = this.#request;
+    const start = url.indexOf("://") + 3;
+    const end = url.indexOf("/", start);
+    return url.slice(start, end < 0 ? url.length : end);
   }
 
   async body(max: number): Promise<Uint8Array | undefined> {

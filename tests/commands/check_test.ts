@@ -26,6 +26,8 @@ Deno.test("check says what a right configuration comes to", () => {
     [domains."*.example.org"]
     connect = "xmpps://a.example"
     [domains."Bücher.example"]
+    bosh_url = "https://chat.example/b"
+    websocket_url = "wss://chat.example/w"
   `;
   assert.deepEqual(check({ file: "c.toml", readFile }), {
     status: 0,
@@ -35,8 +37,13 @@ Deno.test("check says what a right configuration comes to", () => {
       ", discovery at /.well-known/host-meta",
       "  listen  unix:/run/c.sock: websocket at /xmpp-websocket",
       "  domain  example.org: xmpp://[::1]:1, TLS optional",
+      "          host-meta: https://example.org/b, wss://example.org/xmpp-websocket" +
+      ", if a trusted proxy says that it was asked by HTTPS",
       "  domain  *.example.org: xmpps://a.example:5223",
+      "          host-meta: https://*.example.org/b, wss://*.example.org/xmpp-websocket" +
+      ", if a trusted proxy says that it was asked by HTTPS",
       "  domain  xn--bcher-kva.example: SRV lookup, TLS required",
+      "          host-meta: https://chat.example/b, wss://chat.example/w",
     ],
     stderr: [],
   });
@@ -48,9 +55,25 @@ Deno.test("check without a file checks the defaults, or the file of CAUSEWAY_CON
     "  listen  http://127.0.0.1:5280: bosh at /http-bind, websocket at /xmpp-websocket" +
     ", discovery at /.well-known/host-meta",
     "  domain  * (every domain): SRV lookup, TLS required",
+    "          host-meta: https://*/http-bind, wss://*/xmpp-websocket" +
+    ", if a trusted proxy says that it was asked by HTTPS",
   ]);
   const env = { CAUSEWAY_CONFIG: "/e.toml" };
   assert.equal(check({ env, readFile: () => "" }).stdout[0], "/e.toml: ok");
+});
+
+Deno.test("check says when nobody can be told by host-meta, and nothing of it where it is not served", () => {
+  const domain = '[domains."example.org"]';
+  const lines = (toml: string) => check({ file: "c.toml", readFile: () => toml + domain }).stdout;
+  const none =
+    "          host-meta: none, because it is for HTTPS only and http.trusted_proxies is empty";
+  assert.equal(lines("http.trusted_proxies = []\n").at(-1), none);
+  assert.match(
+    lines("http.trusted_proxies = []\n[[listen]]\nunix = '/run/c.sock'\n").at(-1)!,
+    /host-meta: https:\/\/example\.org\/http-bind, /,
+  );
+  assert.match(lines("[[listen]]\nserve = ['bosh']\n").at(-1)!, /^ {2}domain {2}example\.org: /);
+  assert.match(lines("[[listen]]\nserve = ['discovery']\n").at(-1)!, /host-meta: nothing$/);
 });
 
 Deno.test("check tells every mistake on standard error, with exit status 2", () => {
