@@ -6,7 +6,8 @@ import { runManager } from "../support/manager.ts";
 import { until } from "../support/patience.ts";
 import { RawWebSocket } from "../support/raw_websocket.ts";
 import { FakeConnector } from "../support/fake_connector.ts";
-import { CREATION, Stage } from "./stage.ts";
+import { streamFeatures, streamHeader } from "../support/upstream_server.ts";
+import { CREATION, nextHeader, Stage } from "./stage.ts";
 
 /** What a client writes who would like to be somebody else, as its proxy passes it on or adds to it. */
 const FORGED = { "X-Forwarded-For": "198.51.100.1", "Forwarded": "for=198.51.100.2" };
@@ -58,6 +59,17 @@ Deno.test("S-013 a trusted proxy names the client, and what the client claimed c
     headers: { "Forwarded": 'for=198.51.100.1, for="[2001:db8::8]:9"' },
   });
   assert.equal(await newest(stage), "bosh 2001:db8::8 9");
+});
+
+Deno.test("S-013 the XMPP server is told the client that the proxy names", async () => {
+  await using stage = await Stage.set({ domain: 'tls = "never"\nproxy_protocol = 1' });
+  const client = stage.client({ headers: ADDED });
+  const creating = client.create(CREATION);
+  const upstream = await stage.server.accept();
+  const first = await nextHeader(upstream);
+  assert.match(first, /^PROXY TCP4 203\.0\.113\.9 127\.0\.0\.1 7 [0-9]+\r\n<\?xml/);
+  upstream.write(streamHeader("stream-1") + streamFeatures());
+  assert.ok((await creating).get("sid"));
 });
 
 Deno.test("S-013 what a later request says of its client does not change the session's", async () => {

@@ -80,6 +80,9 @@ const CLIENTS: readonly [what: string, from: string, expected: string, Record<st
   ["an entry that is cut off counts for nothing", "127.0.0.1", "10.0.0.1 0", {
     "x-forwarded-for": `1${"203.0.113.9,".padEnd(2_040)}10.0.0.1`,
   }],
+  ["more proxies than are followed", "127.0.0.1", "10.0.0.1 0", {
+    "x-forwarded-for": `203.0.113.9${", 10.0.0.1".repeat(300)}`,
+  }],
   ["Forwarded", "127.0.0.1", "203.0.113.9 0", { "forwarded": "for=203.0.113.9;proto=https" }],
   ["Forwarded as RFC 7239 has it", "127.0.0.1", "2001:db8:cafe::17 4711", {
     "forwarded": 'For="[2001:db8:cafe::17]:4711"',
