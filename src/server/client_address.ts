@@ -20,8 +20,7 @@ export interface Target {
 }
 
 /** The headers that a {@link Target} depends on, for `Vary`. */
-export const TARGET_HEADERS =
-  "Forwarded, X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto" as const;
+export const TARGET_HEADERS = "Forwarded, X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Proto";
 
 /**
  * The end of a list that is looked at. It has room for more proxies than anybody chains, and what
