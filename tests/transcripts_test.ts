@@ -5,8 +5,7 @@
  */
 import assert from "node:assert/strict";
 import type { BoshLimits } from "../src/protocol/bosh/negotiation.ts";
-import { readPayloads } from "../src/protocol/xml/read_payloads.ts";
-import { BoshConversation } from "./support/bosh_conversation.ts";
+import { BoshConversation, payloadsOf } from "./support/bosh_conversation.ts";
 
 const FOLDER = new URL("transcripts/", import.meta.url);
 
@@ -116,7 +115,7 @@ const INPUTS: readonly (readonly [RegExp, Handler])[] = [
   [
     /^server(?: \[(?<stream>\w+)\])? +(?<xml><stream:error>.*)$/,
     (player, { stream, xml = "" }) =>
-      player.talk.serverEnds({ type: "stream-error", error: readPayloads(xml)[0]! }, stream),
+      player.talk.serverEnds({ type: "stream-error", error: payloadsOf(xml)[0]! }, stream),
   ],
   [
     /^server(?: \[(?<stream>\w+)\])? +(?<xml><.*)$/,

@@ -4,8 +4,8 @@ import { createHash } from "node:crypto";
 import type { BoshAction, SessionInit } from "../../src/protocol/bosh/actions.ts";
 import { BoshSession } from "../../src/protocol/bosh/session.ts";
 import type { StreamEnd } from "../../src/protocol/stream/c2s.ts";
+import type { Payload } from "../../src/protocol/xml/payload.ts";
 import { XmlTokenizer } from "../../src/protocol/xml/tokenizer.ts";
-import { readPayloads } from "../../src/protocol/xml/read_payloads.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -24,6 +24,21 @@ export const LIMITS: BoshLimits = {
   strict: false,
   queuedBytes: 1 << 20,
 };
+
+const STREAM =
+  "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='urn:db'>";
+
+/** Payloads as an upstream stream of ours hands them over. */
+export function payloadsOf(xml: string): Payload[] {
+  const tokenizer = new XmlTokenizer(XML_LIMITS);
+  tokenizer.feed(encoder.encode(STREAM + xml));
+  const payloads: Payload[] = [];
+  for (let item; (item = tokenizer.next());) {
+    if (item.type === "error") throw new Error(item.error.message);
+    if (item.type === "payload") payloads.push(item.payload);
+  }
+  return payloads;
+}
 
 /**
  * A conversation with one pure session under a clock that the test holds. What the session does
@@ -101,7 +116,7 @@ export class BoshConversation {
 
   /** What one read from the upstream brings. */
   server(xml: string, stream = "stream1"): void {
-    this.session.deliver(this.now, stream, readPayloads(xml));
+    this.session.deliver(this.now, stream, payloadsOf(xml));
     this.#write();
   }
 

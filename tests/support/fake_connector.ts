@@ -5,7 +5,7 @@ import type {
   UpstreamEvents,
   UpstreamRequest,
 } from "../../src/upstream/connector.ts";
-import { readPayloads } from "../../src/protocol/xml/read_payloads.ts";
+import { payloadsOf } from "./bosh_conversation.ts";
 
 const decoder = new TextDecoder();
 
@@ -78,12 +78,12 @@ export class FakeUpstream implements Upstream {
   }
 
   say(xml: string): void {
-    this.#events.deliver(readPayloads(xml));
+    this.#events.deliver(payloadsOf(xml));
   }
 
   /** Ends with a stream error. */
   fail(xml: string): void {
-    this.end({ type: "stream-error", error: readPayloads(xml)[0]! });
+    this.end({ type: "stream-error", error: payloadsOf(xml)[0]! });
   }
 
   end(end: StreamEnd): void {

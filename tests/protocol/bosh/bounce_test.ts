@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { returnsFor } from "../../../src/protocol/bosh/bounce.ts";
 import { kept, outgoing } from "../../../src/protocol/bosh/response.ts";
 import { SessionStream } from "../../../src/protocol/bosh/streams.ts";
-import { readPayloads } from "../../../src/protocol/xml/read_payloads.ts";
+import { payloadsOf } from "../../support/bosh_conversation.ts";
 
 /** What the server is sent for these stanzas, which are all of one stream. */
 function returned(xml: string, stream = new SessionStream("a")): string {
-  const undelivered = readPayloads(xml).map((payload) => ({
+  const undelivered = payloadsOf(xml).map((payload) => ({
     stream: "a",
     out: kept(outgoing(payload)),
   }));
@@ -71,7 +71,7 @@ Deno.test("X-020 a stanza that a prefix of the stream's header stands in is unde
 
 Deno.test("U-027 a server with stream management is left to care for them itself", () => {
   const stream = new SessionStream("a");
-  const [enabled] = readPayloads("<enabled xmlns='urn:xmpp:sm:3'/>");
+  const [enabled] = payloadsOf("<enabled xmlns='urn:xmpp:sm:3'/>");
   stream.observe(enabled!);
   assert.equal(returned("<message from='a@b'/>", stream), "");
 });

@@ -1,6 +1,5 @@
-import { readPayloads } from "../../../src/protocol/xml/read_payloads.ts";
 import assert from "node:assert/strict";
-import { BoshConversation, established } from "../../support/bosh_conversation.ts";
+import { BoshConversation, established, payloadsOf } from "../../support/bosh_conversation.ts";
 
 const FEATURES = "<stream:features xmlns='jabber:client'/>";
 
@@ -257,7 +256,7 @@ Deno.test("B-094 a terminate behind a gap waits for the request before it", () =
 
 Deno.test("B-096 X-015 X-016 what the server said last is kept until the client asks, stanzas first", () => {
   const talk = established();
-  const [error] = readPayloads(
+  const [error] = payloadsOf(
     "<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>" +
       "<text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>Replaced &amp; gone</text></stream:error>",
   );

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { XML_LIMITS } from "../../support/bosh_conversation.ts";
+import { payloadsOf, XML_LIMITS } from "../../support/bosh_conversation.ts";
 import { readMessage } from "../../../src/protocol/websocket/framing.ts";
 import {
   type DomainChoice,
@@ -7,7 +7,6 @@ import {
   WebSocketSession,
 } from "../../../src/protocol/websocket/session.ts";
 import { XmlTokenizer } from "../../../src/protocol/xml/tokenizer.ts";
-import { readPayloads } from "../../../src/protocol/xml/read_payloads.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -181,7 +180,7 @@ Deno.test("W-027 W-028 when the upstream ends, we send <close/> and wait for the
 
 Deno.test("W-029 an upstream stream error is one message, then <close/>", () => {
   const talk = open();
-  const [error] = readPayloads(
+  const [error] = payloadsOf(
     "<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>",
   );
   talk.session.streamEnded(talk.now, { type: "stream-error", error: error! });
@@ -245,7 +244,7 @@ class Conversation {
   }
 
   server(xml: string): void {
-    this.session.deliver(this.now, readPayloads(xml));
+    this.session.deliver(this.now, payloadsOf(xml));
   }
 
   opened(id: string): void {
