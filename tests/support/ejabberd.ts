@@ -4,6 +4,9 @@ import { freePort } from "./free_port.ts";
 import { until } from "./patience.ts";
 import { programPath } from "./programs.ts";
 
+/** Milliseconds that it may take to start: it is quick where nothing else is at work. */
+const START_PATIENCE = 60_000;
+
 /**
  * A real ejabberd on free ports of the loopback that lets anybody into `example.test` (SASL
  * ANONYMOUS), and talks to no other server. It is a node without a name, so nothing of Erlang's own
@@ -54,7 +57,8 @@ export class Ejabberd implements AsyncDisposable {
     const ejabberd = new Ejabberd(directory, ports, process);
     try {
       for (const port of Object.values(ports)) {
-        await ejabberd.logged(new RegExp(`Start accepting \\S+ connections at 127.0.0.1:${port} `));
+        const accepts = new RegExp(`Start accepting \\S+ connections at 127.0.0.1:${port} `);
+        await ejabberd.logged(accepts, START_PATIENCE);
       }
     } catch (error) {
       await ejabberd[Symbol.asyncDispose]();
@@ -64,15 +68,19 @@ export class Ejabberd implements AsyncDisposable {
   }
 
   /** Waits until something is in its log. */
-  async logged(pattern: RegExp): Promise<RegExpExecArray> {
-    return await until(async () => {
-      if (this.#exited) {
-        const { stdout, stderr } = await this.#output;
-        const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-        throw new Error(`ejabberd has ended: ${said}`);
-      }
-      return pattern.exec(await this.#log()) ?? undefined;
-    }, `ejabberd's log has ${pattern}`);
+  async logged(pattern: RegExp, patience?: number): Promise<RegExpExecArray> {
+    return await until(
+      async () => {
+        if (this.#exited) {
+          const { stdout, stderr } = await this.#output;
+          const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+          throw new Error(`ejabberd has ended: ${said}`);
+        }
+        return pattern.exec(await this.#log()) ?? undefined;
+      },
+      `ejabberd's log has ${pattern}`,
+      patience,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -33,17 +33,18 @@ export async function patiently<T>(promise: Promise<T>, what: string): Promise<T
   }
 }
 
-/** Looks again and again until there is something. */
+/** Looks again and again until there is something; a big program may need more patience to start. */
 export async function until<T>(
   look: () => T | undefined | Promise<T | undefined>,
   what: string,
+  patience = PATIENCE,
 ): Promise<T> {
-  const end = performance.now() + PATIENCE;
+  const end = performance.now() + patience;
   for (;;) {
     const found = await look();
     if (found !== undefined) return found;
     if (performance.now() > end) {
-      throw new Error(`after ${PATIENCE / 1000} s it is not so that ${what}`);
+      throw new Error(`after ${patience / 1000} s it is not so that ${what}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
