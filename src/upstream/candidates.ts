@@ -3,10 +3,20 @@ import { splitHostPort } from "../config/address.ts";
 import type { UpstreamConfig } from "../config/config.ts";
 import type { UpstreamPhase } from "../events.ts";
 import type { StreamEnd } from "../protocol/stream/c2s.ts";
+import { NO_ANSWER } from "./dns/client.ts";
+import type { Resolver } from "./dns/resolver.ts";
 import { hostAndPort } from "./dial.ts";
-import { type Bounds, within, words } from "./failure.ts";
+import type { Families } from "./families.ts";
+import { within, words } from "./failure.ts";
 import { addressKind } from "./policy.ts";
-import { addresses, asciiDomain, type Service, services } from "./resolve.ts";
+import {
+  addresses,
+  asciiDomain,
+  type ResolveOptions,
+  type Service,
+  services,
+  systemAddresses,
+} from "./resolve.ts";
 
 /** One place to try. */
 export interface Candidate {
@@ -16,6 +26,8 @@ export interface Candidate {
   readonly direct: boolean;
   /** As the events name it. */
   readonly target: string;
+  /** Milliseconds after which the next place is tried when TCP gets no answer here. */
+  readonly patience: number;
 }
 
 /** Why one place was of no use. */
@@ -33,6 +45,8 @@ export interface Failure {
 /** What a search for places works with. */
 export interface Search {
   readonly clock: Clock;
+  readonly resolver: Resolver;
+  readonly families: Families;
   readonly cancelled: AbortSignal;
   /** At least 0, less than 1. */
   readonly random: () => number;
@@ -52,19 +66,20 @@ export async function* candidates(
   search: Search,
 ): AsyncGenerator<Candidate | Failure> {
   const { connect, nameserver } = settings;
-  // What the operator wrote is dialled whatever kind of address it is.
-  const configured = { ...search, mayDial: () => true };
-  for (const target of connect) {
-    if (nameserver === undefined) yield asCandidate(target);
-    else yield* hosts(domain, target, settings, configured);
+  const lookups = new Lookups(settings, search);
+  if (connect.length > 0) {
+    // RFC 6120 §3.2.3: what the operator wrote is the only place, whatever kind of address it is.
+    const configured = { ...search, mayDial: () => true };
+    const find = nameserver === undefined ? systemAddresses : addresses;
+    for (const target of connect) yield* hosts(domain, target, settings, configured, lookups, find);
+    return;
   }
-  if (connect.length > 0) return;
   const name = asciiDomain(domain);
   if (name === undefined) {
     yield { phase: "lookup", target: domain, reason: "that is not a name that DNS can have" };
     return;
   }
-  yield* lookedUp(domain, name, settings, search);
+  yield* lookedUp(domain, name, settings, search, lookups);
 }
 
 /**
@@ -78,15 +93,16 @@ export async function* redirection(
   settings: HowToReach,
   search: Search,
 ): AsyncGenerator<Candidate | Failure> {
+  const lookups = new Lookups(settings, search);
   const { host = "", port } = splitHostPort(otherHost) ?? {};
   const name = asciiDomain(host);
   if (name === undefined || (port !== undefined && (port < 1 || port > 65_535))) {
     const reason = "the server says that the stream is elsewhere, and does not say where";
     yield { phase: "lookup", target: domain, reason };
   } else if (port !== undefined) {
-    yield* hosts(domain, { hostname: name, port, direct }, settings, search);
+    yield* hosts(domain, { hostname: name, port, direct }, settings, search, lookups, addresses);
   } else {
-    yield* lookedUp(domain, name, settings, search);
+    yield* lookedUp(domain, name, settings, search, lookups);
   }
 }
 
@@ -96,15 +112,14 @@ async function* lookedUp(
   name: string,
   settings: HowToReach,
   search: Search,
+  lookups: Lookups,
 ): AsyncGenerator<Candidate | Failure> {
-  const { nameserver, tls } = settings;
+  const { tls } = settings;
   const { random } = search;
   let found: Service[];
   try {
-    found = await within(
-      boundsOf(settings, search),
-      NO_ANSWER,
-      (signal) => services(name, { nameserver, directTls: tls !== "never", random, signal }),
+    found = await lookups.within((options) =>
+      services(name, { ...options, directTls: tls !== "never", random })
     );
   } catch (error) {
     yield { phase: "lookup", target: name, reason: words(error) };
@@ -114,26 +129,25 @@ async function* lookedUp(
     const reason = "its DNS records say that it has no XMPP service for clients";
     yield { phase: "lookup", target: name, reason };
   }
-  for (const service of found) yield* hosts(domain, service, settings, search);
+  for (const service of found) {
+    yield* hosts(domain, service, settings, search, lookups, addresses);
+  }
 }
 
 /** The addresses of a host. What is checked here is what is dialled: there is no second lookup. */
 async function* hosts(
   domain: string,
   service: Service,
-  settings: HowToReach,
-  search: Search,
+  { connectTimeout }: HowToReach,
+  { clock, families, mayDial }: Search,
+  lookups: Lookups,
+  find: (hostname: string, options: ResolveOptions) => Promise<string[]>,
 ): AsyncGenerator<Candidate | Failure> {
-  const { nameserver } = settings;
   const { hostname, port, direct } = service;
   const target = hostAndPort(hostname, port);
   let found: string[];
   try {
-    found = await within(
-      boundsOf(settings, search),
-      NO_ANSWER,
-      (signal) => addresses(hostname, { nameserver, signal }),
-    );
+    found = await lookups.within((options) => find(hostname, options));
   } catch (error) {
     yield { phase: "lookup", target, reason: words(error) };
     return;
@@ -141,23 +155,55 @@ async function* hosts(
   if (found.length === 0) {
     yield { phase: "lookup", target, reason: `DNS has no address for ${hostname}` };
   }
+  const allowed: string[] = [];
   for (const address of found) {
-    yield search.mayDial(address) ? { hostname: address, port, direct, target } : {
-      phase: "lookup",
-      target,
-      reason: `the address of ${hostname} is not public (${addressKind(address)}); ` +
-        `if that is where the server is, write: [domains."${domain}"] ` +
-        `connect = "${direct ? "xmpps" : "xmpp"}://${target}"`,
-    };
+    if (mayDial(address)) allowed.push(address);
+    else {
+      yield {
+        phase: "lookup",
+        target,
+        reason: `the address of ${hostname} is not public (${addressKind(address)}); ` +
+          `if that is where the server is, write: [domains."${domain}"] ` +
+          `connect = "${direct ? "xmpps" : "xmpp"}://${target}"`,
+      };
+    }
+  }
+  for (let left = families.arrange(allowed); left.length > 0;) {
+    const patience = families.patience(left, connectTimeout);
+    const [address = ""] = left;
+    const begun = clock.now();
+    yield { hostname: address, port, direct, target, patience };
+    left.shift();
+    // Who comes back for more has had no luck.
+    if (patience === connectTimeout || clock.now() - begun < patience) continue;
+    families.silent(address);
+    left = families.arrange(left);
   }
 }
 
-function boundsOf({ connectTimeout }: HowToReach, { clock, cancelled }: Search): Bounds {
-  return { clock, timeout: connectTimeout, cancelled };
-}
+/** The name lookups of one search, which together take no longer than one of its other steps may. */
+class Lookups {
+  readonly #settings: HowToReach;
+  readonly #search: Search;
+  #spent = 0;
 
-const NO_ANSWER = "no answer from the name server";
+  constructor(settings: HowToReach, search: Search) {
+    this.#settings = settings;
+    this.#search = search;
+  }
 
-function asCandidate({ hostname, port, direct }: Service): Candidate {
-  return { hostname, port, direct, target: hostAndPort(hostname, port) };
+  async within<T>(work: (options: ResolveOptions) => Promise<T>): Promise<T> {
+    const { nameserver, connectTimeout: limit } = this.#settings;
+    const { clock, resolver, cancelled } = this.#search;
+    const begun = clock.now();
+    try {
+      return await within(
+        { clock, timeout: Math.max(0, limit - this.#spent), limit, cancelled },
+        NO_ANSWER,
+        (signal) => work({ nameserver, clock, resolver, signal }),
+      );
+    } finally {
+      this.#spent += clock.now() - begun;
+    }
+  }
 }

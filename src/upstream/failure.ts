@@ -16,6 +16,8 @@ export interface Bounds {
   readonly clock: Clock;
   /** Milliseconds that it may take. */
   readonly timeout: number;
+  /** What `timeout` is left of, when others have had their part: the words name it. */
+  readonly limit?: number;
   /** Gives it up early. */
   readonly cancelled?: AbortSignal;
 }
@@ -25,7 +27,7 @@ export interface Bounds {
  * fires and the promise rejects with {@link NetworkError}, "`missing` within 10 s".
  */
 export async function within<T>(
-  { clock, timeout, cancelled }: Bounds,
+  { clock, timeout, limit = timeout, cancelled }: Bounds,
   missing: string,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
@@ -40,7 +42,7 @@ export async function within<T>(
   } catch (error) {
     if (!signal.aborted) throw error;
     throw new NetworkError(
-      cancelled?.aborted ? "given up" : `${missing} within ${timeout / 1000} s`,
+      cancelled?.aborted ? "given up" : `${missing} within ${limit / 1000} s`,
     );
   } finally {
     stopClock();

@@ -39,8 +39,7 @@ export function isPublic(address: string): boolean {
 
 /** Whether two texts are one address, however they spell it and whatever zone they name. */
 export function sameAddress(one: string, other: string): boolean {
-  const parse = (text: string) => text.includes(":") ? parseIpv6(text) : parseIpv4(text);
-  return parse(one)?.join() === parse(other)?.join();
+  return addressBytes(one)?.join() === addressBytes(other)?.join();
 }
 
 type Block = readonly [prefix: string, length: number, kind: AddressKind | "ipv4", at?: number];

@@ -5,7 +5,9 @@
  */
 
 import { domainToASCII } from "node:url";
-import { NetworkError } from "./failure.ts";
+import type { Clock } from "../clock.ts";
+import type { Data, RecordType, SrvRecord } from "./dns/message.ts";
+import type { Resolver } from "./dns/resolver.ts";
 import { addressKind } from "./policy.ts";
 
 /** A place where a server of the domain listens. */
@@ -18,8 +20,10 @@ export interface Service {
 }
 
 export interface ResolveOptions {
+  readonly resolver: Resolver;
   /** `undefined`: the system's. */
   readonly nameserver: { readonly address: string; readonly port: number } | undefined;
+  readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
@@ -37,59 +41,105 @@ export function asciiDomain(domain: string): string | undefined {
 /**
  * Where to connect for a domain, best first. The list is empty when the domain's
  * records say that there is no service. `directTls`: whether that may be used. Rejects
- * with {@link NetworkError}, and when the signal fires.
+ * when the signal fires.
  */
 export async function services(
   domain: string,
   options: ResolveOptions & { readonly directTls: boolean; readonly random: () => number },
 ): Promise<Service[]> {
   if (isAddress(domain) || isLocalhost(domain)) return [fallback(domain)];
-  const answers = await Promise.allSettled([
-    lookup(`_xmpp-client._tcp.${domain}`, "SRV", options),
-    lookup(`_xmpps-client._tcp.${domain}`, "SRV", options),
-  ]);
-  const [starttls, direct] = answers.map((answer) =>
-    answer.status === "fulfilled" ? answer.value : []
-  ) as [Deno.SrvRecord[], Deno.SrvRecord[]];
+  const [starttls, direct] = (await both([
+    [`_xmpp-client._tcp.${domain}`, "SRV"],
+    [`_xmpps-client._tcp.${domain}`, "SRV"],
+  ], options)).map(foundBy) as [SrvRecord[], SrvRecord[]];
 
-  // RFC 6120 §3.2.1: the address records are for a domain that has no SRV records at
-  // all. One whose records are of no use, or say "." (RFC 2782), has no service elsewhere.
+  // RFC 6120 §3.2.1: the address records are for a domain that has no SRV records at all, or of which
+  // the initiating entity "does not receive a response to its SRV query" (step 9). One whose records
+  // are of no use (step 8), or say "." (RFC 2782), has no service elsewhere.
   if (starttls.length === 0 && direct.length === 0) {
-    const failed = answers.filter((answer) => answer.status === "rejected");
-    if (failed.length === answers.length) throw failed[0]?.reason;
+    options.signal.throwIfAborted();
     return [fallback(domain)];
   }
   return order([
     ...starttls.map((record) => ({ record, direct: false })),
     ...(options.directTls ? direct.map((record) => ({ record, direct: true })) : []),
   ], options.random)
-    .map(({ record, direct }) => ({
-      hostname: record.target.replace(/\.$/, ""),
-      port: record.port,
-      direct,
-    }))
+    .map(({ record, direct }) => ({ hostname: record.target, port: record.port, direct }))
     // The target "." leaves nothing, and nothing is no host name.
-    .filter(({ hostname }) => HOST_NAME.test(hostname))
+    .filter(({ hostname, port }) => HOST_NAME.test(hostname) && port > 0)
     .slice(0, MAX_SERVICES);
 }
 
-/** All addresses of a host, IPv6 first; none when the name has none. Rejects as {@link services} does. */
+/**
+ * All addresses of a host, in the order in which RFC 8305 §4 has them: IPv6 first, and by turns. None
+ * when the name has none. Rejects with {@link NetworkError}, and when the signal fires.
+ */
 export async function addresses(hostname: string, options: ResolveOptions): Promise<string[]> {
-  if (isAddress(hostname)) return [hostname];
-  // RFC 6761 §6.3: the name is answered without asking anybody.
-  if (isLocalhost(hostname)) return ["::1", "127.0.0.1"];
-  const answers = await Promise.allSettled([
-    lookup(hostname, "AAAA", options),
-    lookup(hostname, "A", options),
-  ]);
-  const found = answers.flatMap((answer) => answer.status === "fulfilled" ? answer.value : []);
-  if (found.length > 0) return found.slice(0, MAX_ADDRESSES);
+  const { resolver, nameserver } = options;
+  // What the operator's name server says is not corrected by a file of the machine's.
+  const known = withoutAsking(hostname) ??
+    (nameserver === undefined ? await resolver.hosts(hostname) : undefined);
+  if (known !== undefined) return byTurns(known).slice(0, MAX_ADDRESSES);
+  const answers = await both([[hostname, "AAAA"], [hostname, "A"]], options);
+  const found = byTurns(answers.flatMap(foundBy)).slice(0, MAX_ADDRESSES);
+  if (found.length > 0) return found;
   for (const answer of answers) if (answer.status === "rejected") throw answer.reason;
   return [];
 }
 
+/** As {@link addresses}, of a host that the operator named and did not name a name server for. */
+export async function systemAddresses(
+  hostname: string,
+  { resolver, signal }: ResolveOptions,
+): Promise<string[]> {
+  const found = withoutAsking(hostname) ?? await resolver.system(hostname, signal);
+  return byTurns(found).slice(0, MAX_ADDRESSES);
+}
+
+/** The two families by turns, IPv6 first; within each, the order stays. */
+function byTurns(addresses: readonly string[]): string[] {
+  const ipv6 = addresses.filter((address) => address.includes(":"));
+  const ipv4 = addresses.filter((address) => !address.includes(":"));
+  const turns = Array.from({ length: Math.max(ipv6.length, ipv4.length) }, (_, i) => i);
+  return turns.flatMap((i) => [...ipv6.slice(i, i + 1), ...ipv4.slice(i, i + 1)]);
+}
+
+/** The addresses of a name that needs no lookup. */
+function withoutAsking(hostname: string): string[] | undefined {
+  if (isAddress(hostname)) return [hostname];
+  // RFC 6761 §6.3: the name is answered without asking anybody.
+  return isLocalhost(hostname) ? ["::1", "127.0.0.1"] : undefined;
+}
+
+/** Both answers, or why there is none. When one has found something, the other one has little time left. */
+async function both<T extends RecordType>(
+  questions: readonly [readonly [string, T], readonly [string, T]],
+  { resolver, nameserver, clock, signal }: ResolveOptions,
+): Promise<PromiseSettledResult<readonly Data<T>[]>[]> {
+  const late = new AbortController();
+  const inTime = AbortSignal.any([signal, late.signal]);
+  let stopClock = () => {};
+  const lookups = questions.map(async ([name, type]) => {
+    const found = await resolver.records(name, type, { nameserver, signal: inTime });
+    if (found.length > 0) {
+      stopClock();
+      stopClock = clock.after(STRAGGLER, () => late.abort());
+    }
+    return found;
+  });
+  try {
+    return await Promise.allSettled(lookups);
+  } finally {
+    stopClock();
+  }
+}
+
+function foundBy<T>(answer: PromiseSettledResult<readonly T[]>): readonly T[] {
+  return answer.status === "fulfilled" ? answer.value : [];
+}
+
 /** The order of RFC 2782: lowest priority first, and by chance weighted within one priority. */
-export function order<T extends { readonly record: Deno.SrvRecord }>(
+export function order<T extends { readonly record: SrvRecord }>(
   entries: readonly T[],
   random: () => number,
 ): T[] {
@@ -109,13 +159,16 @@ export function order<T extends { readonly record: Deno.SrvRecord }>(
 }
 
 /** "records containing weights greater than 0 … a very small chance" of weight 0 being chosen first (RFC 2782). */
-function weight({ record }: { readonly record: Deno.SrvRecord }): number {
+function weight({ record }: { readonly record: SrvRecord }): number {
   return record.weight === 0 ? 0.01 : record.weight;
 }
 
 /** A domain's owner decides how much there is to try; we, how much of it we try. */
 const MAX_SERVICES = 8;
 const MAX_ADDRESSES = 8;
+
+/** Milliseconds. Some name servers say nothing at all when they are asked for IPv6, or for SRV. */
+const STRAGGLER = 1_000;
 
 const HOST_NAME = /^[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*$/i;
 
@@ -130,39 +183,3 @@ function isAddress(hostname: string): boolean {
 function isLocalhost(hostname: string): boolean {
   return hostname === "localhost" || hostname.endsWith(".localhost");
 }
-
-async function lookup<T extends "A" | "AAAA" | "SRV">(
-  name: string,
-  type: T,
-  { nameserver, signal }: ResolveOptions,
-): Promise<Answers[T]> {
-  try {
-    // The dot at the end keeps the resolver from trying the machine's search domains.
-    return await (Deno.resolveDns as Resolve)(`${name}.`, type, {
-      ...(nameserver && { nameServer: { ipAddr: nameserver.address, port: nameserver.port } }),
-      signal,
-    });
-  } catch (error) {
-    // That there is no such name and that it has no such record look the same here.
-    if (error instanceof Deno.errors.NotFound) return [];
-    if (signal.aborted) throw error;
-    throw new NetworkError(
-      error instanceof Deno.errors.TimedOut
-        ? "no answer from the name server"
-        : `the name server's answer is of no use (${(error as Error).message})`,
-      { cause: error },
-    );
-  }
-}
-
-interface Answers {
-  A: string[];
-  AAAA: string[];
-  SRV: Deno.SrvRecord[];
-}
-
-type Resolve = <T extends keyof Answers>(
-  name: string,
-  type: T,
-  options: Deno.ResolveDnsOptions,
-) => Promise<Answers[T]>;

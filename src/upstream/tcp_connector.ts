@@ -14,6 +14,9 @@ import {
 import { Connection } from "./connection.ts";
 import type { Connector, Upstream, UpstreamEvents, UpstreamRequest } from "./connector.ts";
 import { dial, type Pipe } from "./dial.ts";
+import { Resolver } from "./dns/resolver.ts";
+import type { System } from "./dns/system.ts";
+import { Families } from "./families.ts";
 import { within, words } from "./failure.ts";
 import { isPublic } from "./policy.ts";
 import { proxyHeader } from "./proxy_header.ts";
@@ -29,13 +32,25 @@ export interface TcpConnectorOptions {
   readonly random: () => number;
   /** Whether an address that DNS gave may be dialled. Default: only public ones. */
   readonly mayDial?: (address: string) => boolean;
+  /** What this machine knows of names. */
+  readonly system?: System;
+}
+
+/** What all upstreams of a connector learn about the network. */
+interface Network {
+  readonly resolver: Resolver;
+  readonly families: Families;
 }
 
 /** The connector that speaks XMPP over TCP (RFC 6120) and over TLS (XEP-0368). */
 export function tcpConnector(options: TcpConnectorOptions): Connector {
+  const network: Network = {
+    resolver: new Resolver(options.clock, options.system),
+    families: new Families(options.clock),
+  };
   return {
     open(request, events) {
-      const upstream = new TcpUpstream(options, request, events);
+      const upstream = new TcpUpstream(options, network, request, events);
       // The caller has the upstream before it hears of it.
       queueMicrotask(() => void upstream.run());
       return upstream;
@@ -53,6 +68,7 @@ interface Elsewhere {
 
 class TcpUpstream implements Upstream {
   readonly #options: TcpConnectorOptions;
+  readonly #network: Network;
   readonly #request: UpstreamRequest;
   readonly #events: UpstreamEvents;
   readonly #cancel = new AbortController();
@@ -64,8 +80,14 @@ class TcpUpstream implements Upstream {
   /** `ended` has been told, or is about to be. */
   #over = false;
 
-  constructor(options: TcpConnectorOptions, request: UpstreamRequest, events: UpstreamEvents) {
+  constructor(
+    options: TcpConnectorOptions,
+    network: Network,
+    request: UpstreamRequest,
+    events: UpstreamEvents,
+  ) {
     this.#options = options;
+    this.#network = network;
     this.#request = request;
     this.#events = events;
   }
@@ -147,6 +169,7 @@ class TcpUpstream implements Upstream {
       });
     }
     const search: Search = {
+      ...this.#network,
       clock: this.#options.clock,
       cancelled: this.#cancel.signal,
       random: this.#options.random,
@@ -198,7 +221,7 @@ class TcpUpstream implements Upstream {
     let pipe: Pipe;
     try {
       pipe = await within(
-        { clock, timeout, cancelled: this.#cancel.signal },
+        { clock, timeout: candidate.patience, cancelled: this.#cancel.signal },
         `no answer from ${target}`,
         (signal) => dial(candidate, signal),
       );

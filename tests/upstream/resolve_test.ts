@@ -1,10 +1,23 @@
 import assert from "node:assert/strict";
-import { addresses, asciiDomain, order, services } from "../../src/upstream/resolve.ts";
+import { systemClock } from "../../src/clock.ts";
+import { Resolver } from "../../src/upstream/dns/resolver.ts";
+import {
+  addresses,
+  asciiDomain,
+  order,
+  type ResolveOptions,
+  services,
+} from "../../src/upstream/resolve.ts";
 import { haveProgram } from "../support/programs.ts";
 import { NameServer } from "../support/upstream_dns.ts";
 
 const SRV = "srv-host=_xmpp-client._tcp.example.test";
 const SRV_DIRECT = "srv-host=_xmpps-client._tcp.example.test";
+
+function asking(nameserver: ResolveOptions["nameserver"]): ResolveOptions {
+  const { signal } = new AbortController();
+  return { resolver: new Resolver(systemClock), nameserver, clock: systemClock, signal };
+}
 
 /** What a name server with these records makes of a domain, as `host:port` and `direct`. */
 async function found(
@@ -13,10 +26,9 @@ async function found(
 ): Promise<{ services: string[]; queries: string[] }> {
   await using nameserver = await NameServer.start(...records);
   const list = await services(domain, {
-    nameserver,
+    ...asking(nameserver),
     directTls,
     random: () => 0,
-    signal: new AbortController().signal,
   });
   return {
     services: list.map(({ hostname, port, direct }) =>
@@ -112,7 +124,7 @@ dnsTest("D-010 all addresses of a host are found, IPv6 first", async () => {
     "host-record=xmpp.example.test,192.0.2.1,2001:db8::1",
     "host-record=xmpp.example.test,192.0.2.2",
   );
-  const options = { nameserver, signal: new AbortController().signal };
+  const options = asking(nameserver);
   const all = await addresses("xmpp.example.test", options);
   assert.equal(all[0], "2001:db8::1");
   assert.deepEqual(all.slice(1).sort(), ["192.0.2.1", "192.0.2.2"]);
@@ -126,12 +138,12 @@ dnsTest("however much a domain's owner writes, a bounded part of it is tried", a
   await using nameserver = await NameServer.start(
     ...many.map((i) => `host-record=a.example.test,192.0.2.${i}`),
   );
-  const options = { nameserver, signal: new AbortController().signal };
+  const options = asking(nameserver);
   assert.equal((await addresses("a.example.test", options)).length, 8);
 });
 
 Deno.test("an address and localhost are not asked for", async () => {
-  const options = { nameserver: undefined, signal: new AbortController().signal };
+  const options = asking(undefined);
   assert.deepEqual(await addresses("192.0.2.1", options), ["192.0.2.1"]);
   assert.deepEqual(await addresses("2001:db8::1", options), ["2001:db8::1"]);
   assert.deepEqual(await addresses("localhost", options), ["::1", "127.0.0.1"]);
