@@ -15,7 +15,6 @@ import { Connection } from "./connection.ts";
 import type { Connector, Upstream, UpstreamEvents, UpstreamRequest } from "./connector.ts";
 import { dial, type Pipe } from "./dial.ts";
 import { Resolver } from "./dns/resolver.ts";
-import type { System } from "./dns/system.ts";
 import { Families } from "./families.ts";
 import { within, words } from "./failure.ts";
 import { isPublic } from "./policy.ts";
@@ -32,8 +31,6 @@ export interface TcpConnectorOptions {
   readonly random: () => number;
   /** Whether an address that DNS gave may be dialled. Default: only public ones. */
   readonly mayDial?: (address: string) => boolean;
-  /** What this machine knows of names. */
-  readonly system?: System;
 }
 
 /** What all upstreams of a connector learn about the network. */
@@ -45,7 +42,7 @@ interface Network {
 /** The connector that speaks XMPP over TCP (RFC 6120) and over TLS (XEP-0368). */
 export function tcpConnector(options: TcpConnectorOptions): Connector {
   const network: Network = {
-    resolver: new Resolver(options.clock, options.system),
+    resolver: new Resolver(options.clock),
     families: new Families(options.clock),
   };
   return {

@@ -15,7 +15,7 @@ const HOST = "host-record=host.example.test,127.0.0.1";
 const NOBODY = "host-record=nobody.example.test,127.0.0.2";
 
 interop(
-  "D-008 D-009: a server is found by its SRV record and used with STARTTLS",
+  "D-008 D-009 a server is found by its SRV record and used with STARTTLS",
   async (server) => {
     await using dns = await NameServer.start(
       `srv-host=_xmpp-client._tcp.example.test,host.example.test,${server.port},0,5`,
@@ -31,7 +31,7 @@ interop(
 );
 
 interop(
-  "D-009 D-010 U-008: the first server is down, the second one has direct TLS",
+  "D-009 D-010 U-008 the first server is down, the second one has direct TLS",
   async (server) => {
     await using dns = await NameServer.start(
       `srv-host=_xmpp-client._tcp.example.test,nobody.example.test,${server.port},1,5`,
@@ -48,7 +48,7 @@ interop(
 );
 
 interop(
-  "S-006: an SRV record that leads to the loopback is refused, with what to write instead",
+  "S-006 an SRV record that leads to the loopback is refused, with what to write instead",
   async (server) => {
     await using dns = await NameServer.start(
       `srv-host=_xmpp-client._tcp.example.test,host.example.test,${server.port},0,5`,

@@ -28,7 +28,7 @@ export function system(
       const found = await servers.content();
       if (found !== undefined) return found;
       throw new NetworkError(
-        `no name server is known, for there is no ${files.resolvConf}; write one: ` +
+        `no name server is known, for ${files.resolvConf} cannot be read; write one: ` +
           `[upstream] nameserver = "address:53"`,
       );
     },

@@ -42,7 +42,7 @@ Deno.test("D-008 where there is no resolv.conf, the reason says what to write", 
   await using at = await machine();
   await assert.rejects(
     at.system.nameservers(),
-    /write one: \[upstream\] nameserver = "address:53"$/,
+    /resolv\.conf cannot be read; write one: \[upstream\] nameserver = "address:53"$/,
   );
 });
 
