@@ -59,10 +59,11 @@ export class DnsClient {
     while (this.#free === 0) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#waiting.add(resolve);
-      signal.addEventListener("abort", () => resolve());
+      signal.addEventListener("abort", () => {
+        this.#waiting.delete(resolve);
+        resolve();
+      });
       await promise;
-      this.#waiting.delete(resolve);
-      if (signal.aborted) this.#wake();
       signal.throwIfAborted();
     }
     this.#free--;
@@ -76,7 +77,10 @@ export class DnsClient {
 
   /** The one that has waited longest may see whether it is its turn. */
   #wake(): void {
-    for (const wake of this.#waiting) return wake();
+    for (const wake of this.#waiting) {
+      this.#waiting.delete(wake);
+      return wake();
+    }
   }
 
   async #askOnce(
