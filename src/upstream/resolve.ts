@@ -8,6 +8,7 @@ import { domainToASCII } from "node:url";
 import type { Clock } from "../clock.ts";
 import type { Data, RecordType, SrvRecord } from "./dns/message.ts";
 import type { Resolver } from "./dns/resolver.ts";
+import { NetworkError } from "./failure.ts";
 import { addressKind } from "./policy.ts";
 
 /** A place where a server of the domain listens. */
@@ -127,11 +128,14 @@ async function both<T extends RecordType>(
     }
     return found;
   });
-  try {
-    return await Promise.allSettled(lookups);
-  } finally {
-    stopClock();
+  const answers = await Promise.allSettled(lookups);
+  stopClock();
+  for (const answer of answers) {
+    if (answer.status === "fulfilled" || inTime.aborted) continue;
+    // What the network did is an answer of a kind; anything else is our fault.
+    if (!(answer.reason instanceof NetworkError)) throw answer.reason;
   }
+  return answers;
 }
 
 function foundBy<T>(answer: PromiseSettledResult<readonly T[]>): readonly T[] {

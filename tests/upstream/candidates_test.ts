@@ -202,6 +202,11 @@ Deno.test("D-012 records whose port or target nobody can have are of no use, and
   ]);
 });
 
+Deno.test("a mistake of ours in a lookup is not taken for an answer", async () => {
+  await using at = await stage({ settings: { nameserver: undefined } });
+  await assert.rejects(at.places(), { name: "Error", message: "the system was asked" });
+});
+
 Deno.test("D-013 all lookups of a search together have one deadline", async () => {
   await using at = await stage({
     script: ({ name, type }) =>
