@@ -44,10 +44,12 @@ export interface Answer {
 export type Handler = (exchange: Exchange) => Answer | Promise<Answer>;
 
 export interface UpgradeOptions {
-  /** The subprotocol to name in the handshake's answer. */
-  readonly protocol: string;
+  /** The subprotocol to name in the handshake's answer, if any. */
+  readonly protocol: string | undefined;
   /** Milliseconds between pings; a peer that answers none for two of them is lost. 0: no pings. */
   readonly pingInterval: number;
+  /** Bytes that one message may have. */
+  readonly maxMessage: number;
 }
 
 /** A WebSocket with the handshake behind it. Calls never throw; after `closed` they do nothing. */
@@ -56,14 +58,20 @@ export interface MessageSocket {
   send(message: Uint8Array): void;
   /** Starts the closing handshake. */
   close(code: number): void;
+  /** Gives up a peer that does not read: cuts the connection, if the front can. */
+  drop(): void;
   /** Bytes accepted by `send` and not yet handed to the network. */
   readonly queuedBytes: number;
 }
 
-/** What a WebSocket tells its endpoint. */
+/** What a WebSocket tells its endpoint. What violates RFC 6455 itself the front answers alone. */
 export interface MessageEvents {
   /** One whole message; a binary one comes as `binary`. */
   message(data: Uint8Array, binary: boolean): void;
+  /** A message has more than `maxMessage` bytes; nothing of it is told, and nothing after it counts. */
+  tooLarge(): void;
+  /** A ping or a pong came; a front whose platform keeps them to itself never says so. */
+  alive(): void;
   /** The connection is gone; comes once and comes last. */
   closed(): void;
 }

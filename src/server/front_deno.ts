@@ -154,7 +154,7 @@ class DenoExchange implements Exchange {
   }
 
   upgrade(
-    { protocol, pingInterval }: UpgradeOptions,
+    { protocol, pingInterval, maxMessage }: UpgradeOptions,
     events: MessageEvents,
   ): { answer: Answer; socket: MessageSocket } | undefined {
     let upgrade;
@@ -165,9 +165,10 @@ class DenoExchange implements Exchange {
       return undefined;
     }
     // Its own option for this knows only lists that are spaced in one way.
-    upgrade.response.headers.set("sec-websocket-protocol", protocol);
+    if (protocol !== undefined) upgrade.response.headers.set("sec-websocket-protocol", protocol);
     this.upgraded = upgrade.response;
-    return { answer: { status: 101, headers: {} }, socket: new DenoSocket(upgrade.socket, events) };
+    const socket = new DenoSocket(upgrade.socket, maxMessage, events);
+    return { answer: { status: 101, headers: {} }, socket };
   }
 }
 
@@ -201,15 +202,22 @@ async function readChunks(
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/**
+ * The platform's WebSocket. It answers pings and keeps pongs to itself; it assembles a message of
+ * any length before we see it, and ends the connection without a word where RFC 6455 is violated.
+ */
 class DenoSocket implements MessageSocket {
   readonly #socket: WebSocket;
 
-  constructor(socket: WebSocket, events: MessageEvents) {
+  constructor(socket: WebSocket, maxMessage: number, events: MessageEvents) {
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => {
-      if (typeof data === "string") events.message(encoder.encode(data), false);
-      else events.message(new Uint8Array(data), true);
+      if (typeof data !== "string") return events.message(new Uint8Array(data), true);
+      // A character has one byte at least, so most of what is too large need not be encoded.
+      const bytes = data.length > maxMessage ? undefined : encoder.encode(data);
+      if (bytes === undefined || bytes.length > maxMessage) events.tooLarge();
+      else events.message(bytes, false);
     };
     socket.onclose = () => events.closed();
     // What went wrong is told by the close that follows.
@@ -223,6 +231,11 @@ class DenoSocket implements MessageSocket {
   close(code: number): void {
     // Deno refuses to close what is not open yet or no longer.
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.close(code);
+  }
+
+  drop(): void {
+    // There is no way to cut the connection: the close frame waits behind what nobody reads.
+    this.close(1001);
   }
 
   get queuedBytes(): number {

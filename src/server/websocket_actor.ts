@@ -1,6 +1,7 @@
 import { Alarm } from "../clock.ts";
 import type { StreamEnd, StreamHeader } from "../protocol/stream/c2s.ts";
-import { readMessage } from "../protocol/websocket/framing.ts";
+import { Backlog } from "../protocol/websocket/backlog.ts";
+import { type Framing, readMessage } from "../protocol/websocket/framing.ts";
 import { type WebSocketAction, WebSocketSession } from "../protocol/websocket/session.ts";
 import type { Payload } from "../protocol/xml/payload.ts";
 import type { XmlTokenizer } from "../protocol/xml/tokenizer.ts";
@@ -10,8 +11,14 @@ import type { MessageEvents, MessageSocket } from "./exchange.ts";
 import type { Actor } from "./registry.ts";
 import { randomName, type SessionShell } from "./session_shell.ts";
 
-/** How often the queue to a slow client is looked at (milliseconds): the platform does not tell. */
-const SLOW_CLIENT_INTERVAL = 250;
+/** What the endpoint knows of a session that is to be. */
+export interface WebSocketHandshake {
+  readonly client: ClientInfo;
+  /** How its stream may be framed. */
+  readonly framings: readonly [Framing, ...Framing[]];
+  /** Borrowed for the length of each call. */
+  readonly tokenizer: XmlTokenizer;
+}
 
 /**
  * The thin shell of one WebSocket session: it gives the session its inputs, performs what the
@@ -24,7 +31,8 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
   readonly #tokenizer: XmlTokenizer;
   readonly #session: WebSocketSession;
   readonly #alarm: Alarm;
-  readonly #drained: Alarm;
+  readonly #backlog: Backlog;
+  readonly #backlogAlarm: Alarm;
   readonly #client: ClientInfo;
   readonly #created: number;
   #socket: MessageSocket | undefined;
@@ -32,16 +40,24 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
   #domain = "";
   #ended = false;
 
-  /** `tokenizer` is borrowed for the length of each call. */
-  constructor(shell: SessionShell, init: { client: ClientInfo; tokenizer: XmlTokenizer }) {
+  constructor(shell: SessionShell, { client, framings, tokenizer }: WebSocketHandshake) {
     const { config, clock } = shell;
     this.#shell = shell;
-    this.#tokenizer = init.tokenizer;
-    this.#client = init.client;
+    this.#tokenizer = tokenizer;
+    this.#client = client;
     this.#created = clock.now();
     this.#alarm = new Alarm(clock, () => this.#input((now) => this.#session.handleTimeout(now)));
-    this.#drained = new Alarm(clock, () => this.#checkDrained());
-    this.#session = new WebSocketSession((to) => chooseDomain(config, to));
+    this.#backlog = new Backlog(config.limits.queuedBytes);
+    this.#backlogAlarm = new Alarm(clock, () => this.#checkBacklog());
+    const { idleTimeout, seeOtherUri } = config.websocket;
+    this.#session = new WebSocketSession(this.#created, {
+      chooseDomain: (to) => chooseDomain(config, to),
+      framings,
+      idleTimeout,
+      seeOtherUri,
+      nameStream: randomName,
+    });
+    this.#alarm.set(this.#session.deadline);
     shell.registry.add(this);
   }
 
@@ -54,17 +70,21 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
 
   message(data: Uint8Array, binary: boolean): void {
     this.#input((now) => {
-      const { clientStanza } = this.#shell.config.limits;
+      // RFC 7395 §3.2: only text messages; RFC 6455 §7.4.1 has 1003 for data of another kind.
       if (binary) {
-        // RFC 7395 §3.2: only text messages; RFC 6455 §7.4.1 has 1003 for data of another kind.
         this.#session.refuse(now, "bad-format", "only text messages are understood", 1003);
-      } else if (data.length > clientStanza) {
-        const reason = `a message may have at most ${clientStanza} bytes`;
-        this.#session.refuse(now, "policy-violation", reason, 1009);
-      } else {
-        this.#session.message(now, readMessage(data, this.#tokenizer));
-      }
+      } else this.#session.message(now, readMessage(data, this.#tokenizer));
     });
+  }
+
+  tooLarge(): void {
+    const { clientStanza } = this.#shell.config.limits;
+    const reason = `a message may have at most ${clientStanza} bytes`;
+    this.#input((now) => this.#session.refuse(now, "policy-violation", reason, 1009));
+  }
+
+  alive(): void {
+    this.#input((now) => this.#session.alive(now));
   }
 
   closed(): void {
@@ -80,7 +100,7 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
 
   deliver(payloads: readonly Payload[]): void {
     this.#input((now) => this.#session.deliver(now, payloads));
-    this.#checkQueue();
+    this.#checkBacklog();
   }
 
   ended(end: StreamEnd): void {
@@ -144,22 +164,29 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
   }
 
   /** A client that does not read stops the reading of its upstream, until it has caught up. */
-  #checkQueue(): void {
-    if ((this.#socket?.queuedBytes ?? 0) <= this.#shell.config.limits.queuedBytes / 2) return;
-    this.#upstream?.flow(false);
-    this.#drained.set(this.#shell.clock.now() + SLOW_CLIENT_INTERVAL);
-  }
-
-  #checkDrained(): void {
-    this.#upstream?.flow(true);
-    this.#checkQueue();
+  #checkBacklog(): void {
+    if (this.#ended) return;
+    const now = this.#shell.clock.now();
+    switch (this.#backlog.look(now, this.#socket?.queuedBytes ?? 0)) {
+      case "stop":
+        this.#upstream?.flow(false);
+        break;
+      case "resume":
+        this.#upstream?.flow(true);
+        break;
+      case "lost":
+        this.#socket?.drop();
+        return this.#input((now) => this.#session.socketClosed(now, "the client does not read"));
+      case undefined:
+    }
+    this.#backlogAlarm.set(this.#backlog.deadline);
   }
 
   #end(condition: string | undefined, reason: string): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#alarm.stop();
-    this.#drained.stop();
+    this.#backlogAlarm.stop();
     this.#shell.registry.remove(this);
     // A connection that never opened a stream was no session.
     if (this.#domain === "") return;

@@ -1,3 +1,4 @@
+import type { Framing } from "../protocol/websocket/framing.ts";
 import { XmlTokenizer } from "../protocol/xml/tokenizer.ts";
 import type { Exchange, Handler } from "./exchange.ts";
 import { CommonHeaders, textAnswer } from "./http.ts";
@@ -27,28 +28,41 @@ export function websocketEndpoint(shell: SessionShell): Handler {
       });
     }
     if (!wantsWebSocket(exchange)) return textAnswer(200, PAGE, headers);
-    if (exchange.header("sec-websocket-version") !== "13") {
+    const missing = missingFromHandshake(exchange);
+    if (missing !== undefined) {
       // RFC 6455 §4.2.2: the answer names the version that is understood.
-      return textAnswer(426, "The WebSocket version must be 13 (RFC 6455).\n", {
+      return textAnswer(426, `${missing} (RFC 6455 §4.1).\n`, {
         ...headers,
         "sec-websocket-version": "13",
         upgrade: "websocket",
       });
     }
+    // Sixteen bytes in base64.
+    if (!/^[A-Za-z0-9+/]{22}==$/.test(exchange.header("sec-websocket-key") ?? "")) {
+      return textAnswer(400, "Sec-WebSocket-Key is malformed (RFC 6455 §4.1).\n", headers);
+    }
     if (!common.allows(exchange.header("origin"))) {
       return textAnswer(403, "Pages of this origin may not connect.\n", headers);
     }
-    const protocol = xmppSubprotocol(exchange.header("sec-websocket-protocol"));
-    if (protocol === undefined) {
-      // RFC 7395 §3.1: "the client MUST include the value 'xmpp'" among its subprotocols.
+    const offered = exchange.header("sec-websocket-protocol") ?? "";
+    const protocol = xmppSubprotocol(offered);
+    const { pingInterval, legacyFraming } = config.websocket;
+    // RFC 7395 §3.1: "the client MUST include the value 'xmpp'" among its subprotocols. Before
+    // that some offered none.
+    if (protocol === undefined && (offered !== "" || !legacyFraming)) {
       return textAnswer(400, "Sec-WebSocket-Protocol must include xmpp (RFC 7395).\n", headers);
     }
+    const framings: readonly [Framing, ...Framing[]] = protocol === undefined
+      ? ["draft"]
+      : legacyFraming
+      ? ["rfc7395", "draft"]
+      : ["rfc7395"];
     const { registry } = shell;
     if (registry.refusal) return textAnswer(503, `${registry.refusal.reason}\n`, headers);
     const client = { ...shell.proxies.client(exchange), transport: "websocket" as const };
-    const actor = new WebSocketActor(shell, { client, tokenizer });
-    const { pingInterval } = config.websocket;
-    const upgraded = exchange.upgrade({ protocol, pingInterval }, actor);
+    const actor = new WebSocketActor(shell, { client, framings, tokenizer });
+    const maxMessage = config.limits.clientStanza;
+    const upgraded = exchange.upgrade({ protocol, pingInterval, maxMessage }, actor);
     if (upgraded === undefined) {
       actor.closed();
       return textAnswer(400, "The WebSocket handshake is not complete (RFC 6455 §4.1).\n", headers);
@@ -60,12 +74,30 @@ export function websocketEndpoint(shell: SessionShell): Handler {
 
 /** Whether the request asks for a WebSocket, well or badly. */
 export function wantsWebSocket(exchange: Exchange): boolean {
-  return exchange.header("upgrade")?.toLowerCase() === "websocket";
+  return exchange.method === "GET" && lists(exchange.header("upgrade"), "websocket");
+}
+
+/** What a handshake lacks that would have to be there, as the beginning of a sentence. */
+function missingFromHandshake(exchange: Exchange): string | undefined {
+  if (!lists(exchange.header("connection"), "upgrade")) {
+    return "The header Connection must list Upgrade; a proxy on the way may have removed it";
+  }
+  if (exchange.header("sec-websocket-version") !== "13") return "Sec-WebSocket-Version must be 13";
+  return exchange.header("sec-websocket-key") === undefined
+    ? "Sec-WebSocket-Key is missing"
+    : undefined;
 }
 
 /** The client's own spelling of `xmpp` among the subprotocols it offers. */
-function xmppSubprotocol(offered: string | undefined): string | undefined {
-  return offered?.split(",").map((name) => name.trim()).find((name) =>
-    name.toLowerCase() === "xmpp"
-  );
+function xmppSubprotocol(offered: string): string | undefined {
+  return membersOf(offered).find((name) => name.toLowerCase() === "xmpp");
+}
+
+/** Whether a header's list has the member, however that is spelled. */
+function lists(header: string | undefined, member: string): boolean {
+  return membersOf(header ?? "").some((name) => name.toLowerCase() === member);
+}
+
+function membersOf(list: string): string[] {
+  return list.split(",").map((member) => member.trim());
 }

@@ -1,16 +1,49 @@
 import { connect, type Socket } from "node:net";
+import { patiently } from "./patience.ts";
+
+/** What a WebSocket handshake of RFC 7395 says; the key is the one of RFC 6455 §1.3. */
+export const HANDSHAKE: Headers = {
+  "upgrade": "websocket",
+  "connection": "Upgrade",
+  "sec-websocket-protocol": "xmpp",
+  "sec-websocket-version": "13",
+  "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+};
+
+/** A list of values is as many lines; a header with the value `""` is left out. */
+type Headers = Readonly<Record<string, string | readonly string[]>>;
+
+/** One frame as it came (RFC 6455 §5.2). */
+export interface Frame {
+  readonly opcode: number;
+  readonly fin: boolean;
+  /** The reserved bits, as a number from 0 to 7. */
+  readonly reserved: number;
+  readonly masked: boolean;
+  readonly data: Uint8Array;
+}
+
+/** How a frame is sent; as a client has to, unless it says otherwise. */
+export interface FrameOptions {
+  readonly fin?: boolean;
+  /** The reserved bits, as a number from 0 to 7. */
+  readonly reserved?: number;
+  readonly masked?: boolean;
+}
+
+export const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
 /**
  * A WebSocket client of the tests' own, frame by frame, so that it can do what no library would.
  * What comes in is kept until it is asked for.
  */
-export class RawWebSocket {
+export class RawWebSocket implements Disposable {
   /** Of the handshake's answer. */
   readonly status: number;
   /** Header names in lower case; each with all of its values. */
   readonly headers: ReadonlyMap<string, readonly string[]>;
   readonly #socket: Socket;
-  readonly #inbox: { opcode: number; data: Uint8Array }[] = [];
+  readonly #inbox: Frame[] = [];
   #buffer: Uint8Array;
   #gone = false;
   #wake: () => void = () => {};
@@ -32,24 +65,25 @@ export class RawWebSocket {
       this.#buffer = concat(this.#buffer, chunk);
       this.#read();
     });
-    socket.on("close", () => {
+    const gone = () => {
       this.#gone = true;
       this.#wake();
-    });
+    };
+    socket.on("end", gone).on("close", gone);
   }
 
-  /** Sends a handshake with just these headers, those without a value left out. */
-  static connect(url: string, headers: Record<string, string>): Promise<RawWebSocket> {
+  /** Sends a handshake with these headers beside the host's, or instead of those of `HANDSHAKE`. */
+  static connect(url: string, headers: Headers = {}, method = "GET"): Promise<RawWebSocket> {
     const { hostname, port, pathname, host } = new URL(url);
-    return new Promise((resolve, reject) => {
+    const opened = new Promise<RawWebSocket>((resolve, reject) => {
       const socket = connect(Number(port), hostname);
       socket.on("error", reject);
-      const lines = Object.entries(headers).filter(([, value]) => value !== "")
+      socket.on("close", () => reject(new Error("closed without an answer to the handshake")));
+      const lines = Object.entries({ host, ...HANDSHAKE, ...headers })
+        .flatMap(([name, values]) => [values].flat().map((value) => [name, value]))
+        .filter(([, value]) => value !== "")
         .map(([name, value]) => `${name}: ${value}\r\n`);
-      socket.write(
-        `GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\n` +
-          `Connection: Upgrade\r\n${lines.join("")}\r\n`,
-      );
+      socket.write(`${method} ${pathname} HTTP/1.1\r\n${lines.join("")}\r\n`);
       let got: Uint8Array = new Uint8Array(0);
       const onData = (chunk: Uint8Array) => {
         got = concat(got, chunk);
@@ -61,43 +95,95 @@ export class RawWebSocket {
       };
       socket.on("data", onData);
     });
+    return patiently(opened, "the handshake is answered");
   }
 
   text(message: string): void {
-    this.frame(1, new TextEncoder().encode(message));
+    this.frame(OPCODE.text, bytesOf(message));
   }
 
-  frame(opcode: number, data: Uint8Array, fin = true): void {
-    const mask = [1, 2, 3, 4];
-    const length = data.length < 126
-      ? [0x80 | data.length]
-      : data.length < 65_536
-      ? [0x80 | 126, data.length >> 8, data.length & 255]
-      : [0x80 | 127, 0, 0, 0, 0, ...[24, 16, 8, 0].map((shift) => (data.length >> shift) & 255)];
-    const masked = data.map((byte, i) => byte ^ mask[i % 4]!);
-    const head = new Uint8Array([(fin ? 0x80 : 0) | opcode, ...length, ...mask]);
-    this.#socket.write(concat(head, masked));
+  /** A message in pieces of so many bytes. */
+  fragments(message: string, length: number): void {
+    const bytes = bytesOf(message);
+    for (let at = 0; at < bytes.length; at += length) {
+      const opcode = at === 0 ? OPCODE.text : OPCODE.continuation;
+      this.frame(opcode, bytes.subarray(at, at + length), { fin: at + length >= bytes.length });
+    }
   }
 
-  /** Starts, or answers, the closing handshake. */
-  close(code: number): void {
-    this.frame(8, new Uint8Array([code >> 8, code & 255]));
+  frame(opcode: number, data: Uint8Array | string = "", options: FrameOptions = {}): void {
+    const { fin = true, reserved = 0, masked = true } = options;
+    const payload = typeof data === "string" ? bytesOf(data) : data;
+    const mask = masked ? [1, 2, 3, 4] : [0, 0, 0, 0];
+    const { length } = payload;
+    const marked = (size: number) => (masked ? 0x80 : 0) | size;
+    const size = length < 126
+      ? [marked(length)]
+      : length < 65_536
+      ? [marked(126), length >> 8, length & 255]
+      : [marked(127), 0, 0, 0, 0, ...[24, 16, 8, 0].map((shift) => (length >> shift) & 255)];
+    const head = [(fin ? 0x80 : 0) | (reserved << 4) | opcode, ...size, ...(masked ? mask : [])];
+    this.bytes(concat(new Uint8Array(head), payload.map((byte, i) => byte ^ mask[i % 4]!)));
   }
 
-  /** The next text message. */
+  /** Sends these bytes as they are. */
+  bytes(bytes: Uint8Array): void {
+    this.#socket.write(bytes);
+  }
+
+  /** Starts, or answers, the closing handshake; without a code the frame is empty. */
+  close(code?: number): void {
+    this.frame(8, code === undefined ? "" : new Uint8Array([code >> 8, code & 255]));
+  }
+
+  /** The next text message, of which there must be one before the next close frame. */
   async message(): Promise<string> {
-    return new TextDecoder().decode(await this.#next(1));
+    const { opcode, data } = await this.#next((frame) => frame.opcode === 1 || frame.opcode === 8);
+    const text = new TextDecoder().decode(data);
+    if (opcode === 8) throw new Error(`a close frame instead of a message: ${codeOf(data)}`);
+    return text;
   }
 
+  /** The data of the next pong. */
   async pong(): Promise<string> {
-    return new TextDecoder().decode(await this.#next(10));
+    return new TextDecoder().decode((await this.#next(({ opcode }) => opcode === 10)).data);
   }
 
-  /** The code of the close frame. */
+  /** The next frame, whatever it is. */
+  frameIn(): Promise<Frame> {
+    return this.#next(() => true);
+  }
+
+  /** The code of the close frame; 1005 when it has none. Drops the connection. */
   async closed(): Promise<number> {
-    const data = await this.#next(8);
+    const { data } = await this.#next(({ opcode }) => opcode === 8);
     this.destroy();
-    return data.length < 2 ? 1005 : data[0]! * 256 + data[1]!;
+    return codeOf(data);
+  }
+
+  /**
+   * All that comes until the connection ends: messages as they are, `close` and its code, the
+   * opcodes of other frames.
+   */
+  async rest(): Promise<string[]> {
+    await this.#until(() => this.#gone, "the connection ends");
+    return this.#inbox.splice(0).map(({ opcode, data }) =>
+      opcode === 1
+        ? new TextDecoder().decode(data)
+        : opcode === 8
+        ? `close ${codeOf(data)}`
+        : `opcode ${opcode}`
+    );
+  }
+
+  /** Waits until the other side ends the connection; what came before is kept. */
+  async ended(): Promise<void> {
+    await this.#until(() => this.#gone, "the connection ends");
+  }
+
+  /** Frames that have come and were not asked for. */
+  get waiting(): number {
+    return this.#inbox.length;
   }
 
   /** Stops reading. */
@@ -114,13 +200,19 @@ export class RawWebSocket {
     this.#socket.destroy();
   }
 
-  async #next(opcode: number): Promise<Uint8Array> {
-    for (;;) {
-      const at = this.#inbox.findIndex((frame) => frame.opcode === opcode);
-      if (at >= 0) return this.#inbox.splice(at, 1)[0]!.data;
-      if (this.#gone) throw new Error(`the connection ended before a frame of type ${opcode}`);
-      await new Promise<void>((resolve) => this.#wake = resolve);
-    }
+  [Symbol.dispose](): void {
+    this.destroy();
+  }
+
+  async #next(wanted: (frame: Frame) => boolean): Promise<Frame> {
+    await this.#until(() => this.#gone || this.#inbox.some(wanted), "the frame has come");
+    const at = this.#inbox.findIndex(wanted);
+    if (at < 0) throw new Error("the connection ended before the frame came");
+    return this.#inbox.splice(at, 1)[0]!;
+  }
+
+  async #until(done: () => boolean, what: string): Promise<void> {
+    while (!done()) await patiently(new Promise<void>((resolve) => this.#wake = resolve), what);
   }
 
   #read(): void {
@@ -138,11 +230,25 @@ export class RawWebSocket {
         [length, start] = [Number(view.getBigUint64(2)), 10];
       }
       if (buffer.length < start + length) break;
-      this.#inbox.push({ opcode: buffer[0]! & 15, data: buffer.slice(start, start + length) });
+      this.#inbox.push({
+        opcode: buffer[0]! & 15,
+        fin: (buffer[0]! & 0x80) !== 0,
+        reserved: (buffer[0]! >> 4) & 7,
+        masked: (buffer[1]! & 0x80) !== 0,
+        data: buffer.slice(start, start + length),
+      });
       this.#buffer = buffer.slice(start + length);
     }
     this.#wake();
   }
+}
+
+function codeOf(data: Uint8Array): number {
+  return data.length < 2 ? 1005 : data[0]! * 256 + data[1]!;
+}
+
+function bytesOf(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
 }
 
 function concat(a: Uint8Array, b: Uint8Array): Uint8Array {

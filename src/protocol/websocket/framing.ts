@@ -1,15 +1,17 @@
-import type { StreamHeader } from "../stream/c2s.ts";
 import { judgeClientPayload } from "../stream/client_payload.ts";
+import type { Attributes } from "../xml/attributes.ts";
+import type { XmlErrorKind } from "../xml/errors.ts";
 import { NS } from "../xml/names.ts";
 import type { Payload } from "../xml/payload.ts";
 import { XmlTokenizer } from "../xml/tokenizer.ts";
-import { attribute, escape, standalone } from "../xml/writer.ts";
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** The stream errors that a client can be sent (RFC 6120 §4.9.3). */
 export type StreamCondition =
   | "bad-format"
+  | "connection-timeout"
   | "host-unknown"
   | "improper-addressing"
   | "internal-server-error"
@@ -24,18 +26,28 @@ export type StreamCondition =
   | "unsupported-encoding"
   | "unsupported-version";
 
+/** How a stream begins and ends on a WebSocket. */
+export type Framing =
+  /** RFC 7395: with `<open/>` and `<close/>`. */
+  | "rfc7395"
+  /** draft-ietf-xmpp-websocket-00: with the stream's start tag and end tag, each a message. */
+  | "draft";
+
 /** One message of a client, read (RFC 7395 §3.3). */
 export type ClientMessage =
   /** White space only: old clients keep their connection alive with it. */
   | { readonly type: "blank" }
   | {
     readonly type: "open";
+    readonly framing: Framing;
+    /** It closes itself; a start tag of the draft may be left open. */
+    readonly isEmpty: boolean;
     readonly to: string | undefined;
     readonly from: string | undefined;
     readonly lang: string | undefined;
     readonly version: string | undefined;
   }
-  | { readonly type: "close" }
+  | { readonly type: "close"; readonly framing: Framing }
   /** To be forwarded as it is; `content` is a view of the message unless it had to be rewritten. */
   | { readonly type: "payload"; readonly payload: Payload; readonly content: Uint8Array }
   /** Not forwarded, answered with this. */
@@ -53,17 +65,30 @@ export type ClientMessage =
  */
 const STREAM = encoder.encode(`<stream xmlns='${NS.CLIENT}'>`);
 const XML_DECLARATION = encoder.encode("<?xml");
+const START_TAG = encoder.encode("<stream:stream");
+const END_TAG = /^<\/stream:stream[ \t\r\n]*>[ \t\r\n]*$/;
 
 /**
  * Reads one message. Whatever the bytes, it never throws. The tokenizer is only borrowed; views
  * in the result are good as long as `bytes` is.
  */
 export function readMessage(bytes: Uint8Array, tokenizer: XmlTokenizer): ClientMessage {
-  const message = withoutDeclaration(bytes);
-  if (message === undefined) return refused("not-well-formed", "the XML declaration does not end");
-  if (message.every(isWhiteSpace)) return { type: "blank" };
+  if (bytes.length > 0 && bytes.every(isWhiteSpace)) return { type: "blank" };
+  const start = declarationLength(bytes);
+  if (start > 0) {
+    tokenizer.reset();
+    tokenizer.feed(bytes.subarray(0, start));
+    const item = tokenizer.next();
+    if (item?.type === "error") return refuseXml(item.error.kind, item.error.message);
+  }
+  const message = start > 0 ? trimmedStart(bytes.subarray(start)) : bytes;
+  if (message.length === 0) return refused("not-well-formed", "the message has no element");
   // §3.3.3: the first character "MUST be a '<' character".
   if (message[0] !== 0x3c) return refused("bad-format", "a message must begin with '<'");
+  if (isStartTag(message)) return readStartTag(message, tokenizer);
+  if (message[1] === 0x2f && message.length < 100 && END_TAG.test(decoder.decode(message))) {
+    return { type: "close", framing: "draft" };
+  }
   tokenizer.reset();
   tokenizer.feed(STREAM);
   tokenizer.next();
@@ -88,7 +113,7 @@ function readOne(message: Uint8Array, tokenizer: XmlTokenizer): ClientMessage {
 function classify(payload: Payload): ClientMessage {
   const { name, namespace } = payload;
   if (namespace === NS.FRAMING) {
-    if (name === "close") return { type: "close" };
+    if (name === "close") return { type: "close", framing: "rfc7395" };
     if (name === "open") return readOpen(payload);
   }
   // §3.3.2: both are in the framing namespace, and nothing else of these names opens or closes.
@@ -110,9 +135,34 @@ function readOpen(payload: Payload): ClientMessage {
   tokenizer.feed(payload.bytes);
   const open = tokenizer.next();
   if (open?.type !== "header") return refused("not-well-formed", "<open/> has too many attributes");
-  const { attributes } = open;
+  return opening("rfc7395", true, open.attributes);
+}
+
+/** The start tag of a stream, which the draft has for a message; old clients leave it open or close it. */
+function readStartTag(message: Uint8Array, tokenizer: XmlTokenizer): ClientMessage {
+  tokenizer.reset();
+  tokenizer.feed(message);
+  const header = tokenizer.next();
+  if (header?.type === "error") return refuseXml(header.error.kind, header.error.message);
+  if (header?.type !== "header") return refused("not-well-formed", "the start tag does not end");
+  const end = tokenizer.next();
+  if (end?.type === "error") return refuseXml(end.error.kind, end.error.message);
+  const isEmpty = end?.type === "end";
+  if ((end !== undefined && !isEmpty) || (end ?? header).end !== trimmedLength(message)) {
+    return refused("not-well-formed", "a message must be one start tag and nothing else");
+  }
+  const content = header.declarations.find(({ prefix }) => prefix === "");
+  if (header.namespace !== NS.STREAMS || (content && content.namespace !== NS.CLIENT)) {
+    return refused("invalid-namespace", "the start tag is not that of a client's stream");
+  }
+  return opening("draft", isEmpty, header.attributes);
+}
+
+function opening(framing: Framing, isEmpty: boolean, attributes: Attributes): ClientMessage {
   return {
     type: "open",
+    framing,
+    isEmpty,
     to: attributes.get("to") || undefined,
     from: attributes.get("from") || undefined,
     lang: attributes.get("lang", NS.XML) || undefined,
@@ -120,34 +170,42 @@ function readOpen(payload: Payload): ClientMessage {
   };
 }
 
-function refuseXml(kind: string, reason: string): ClientMessage {
-  switch (kind) {
-    case "restricted-xml":
-      return refused("restricted-xml", reason);
-    case "bad-encoding":
-      return refused("unsupported-encoding", reason);
-    case "limit":
-      return refused("policy-violation", reason);
-    default:
-      return refused("not-well-formed", reason);
-  }
+function refuseXml(kind: XmlErrorKind, reason: string): ClientMessage {
+  return refused(CONDITION[kind], reason);
 }
+
+const CONDITION: Readonly<Record<XmlErrorKind, StreamCondition>> = {
+  "not-well-formed": "not-well-formed",
+  "restricted-xml": "restricted-xml",
+  "bad-encoding": "unsupported-encoding",
+  "limit": "policy-violation",
+};
 
 function refused(condition: StreamCondition, reason: string): ClientMessage {
   return { type: "refused", condition, reason };
 }
 
-/** The message behind its XML declaration, if it has one; `undefined` when that does not end. */
-function withoutDeclaration(bytes: Uint8Array): Uint8Array | undefined {
-  for (let i = 0; i < XML_DECLARATION.length; i++) {
-    if (bytes[i] !== XML_DECLARATION[i]) return bytes;
-  }
-  if (!isWhiteSpace(bytes[XML_DECLARATION.length] ?? 0)) return bytes;
-  const end = bytes.indexOf(0x3e);
-  if (end < 0 || bytes[end - 1] !== 0x3f) return undefined;
-  let start = end + 1;
-  while (start < bytes.length && isWhiteSpace(bytes[start]!)) start++;
-  return bytes.subarray(start);
+/** Bytes of the XML declaration that the message begins with, to its end or to that of the message. */
+function declarationLength(bytes: Uint8Array): number {
+  if (!startsWith(bytes, XML_DECLARATION)) return 0;
+  // Another processing instruction is refused as what it is.
+  if (!isWhiteSpace(bytes[XML_DECLARATION.length] ?? 0)) return 0;
+  return bytes.indexOf(0x3e) + 1 || bytes.length;
+}
+
+/** Whether it begins like a stream; what is wrong with it is told later. */
+function isStartTag(message: Uint8Array): boolean {
+  const next = message[START_TAG.length] ?? 0x20;
+  return startsWith(message, START_TAG) && (isWhiteSpace(next) || next === 0x3e || next === 0x2f);
+}
+
+function startsWith(bytes: Uint8Array, start: Uint8Array): boolean {
+  return start.every((byte, i) => bytes[i] === byte);
+}
+
+function trimmedStart(bytes: Uint8Array): Uint8Array {
+  const start = bytes.findIndex((byte) => !isWhiteSpace(byte));
+  return start < 0 ? bytes.subarray(bytes.length) : bytes.subarray(start);
 }
 
 function trimmedLength(bytes: Uint8Array): number {
@@ -158,33 +216,4 @@ function trimmedLength(bytes: Uint8Array): number {
 
 function isWhiteSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
-}
-
-// ---- messages to the client
-
-/**
- * `<open/>` as one line that begins with `<open ` and closes itself: clients compare the text.
- * Its attributes are those of the upstream's stream header (RFC 7395 §3.4).
- */
-export function openMessage(header: Partial<StreamHeader>, to: string | undefined): Uint8Array {
-  return encoder.encode(
-    `<open xmlns='${NS.FRAMING}'${attribute("from", header.from)}${attribute("id", header.id)}` +
-      `${attribute("to", to)}${attribute("xml:lang", header.lang)} version="1.0"/>`,
-  );
-}
-
-/** Spelled exactly so because clients compare the whole string. */
-export const CLOSE_MESSAGE: Uint8Array = encoder.encode(`<close xmlns="${NS.FRAMING}" />`);
-
-/** RFC 7395 §3.5; each child has a literal `xmlns`, which is what clients look at. */
-export function errorMessage(condition: StreamCondition, text: string): Uint8Array {
-  return encoder.encode(
-    `<stream:error xmlns:stream='${NS.STREAMS}'><${condition} xmlns='${NS.STREAM_ERRORS}'/>` +
-      `<text xmlns='${NS.STREAM_ERRORS}' xml:lang='en'>${escape(text)}</text></stream:error>`,
-  );
-}
-
-/** RFC 7395 §3.3.3: every message declares the namespaces that it uses. */
-export function payloadMessage(payload: Payload): Uint8Array {
-  return standalone(payload, NS.CLIENT);
 }

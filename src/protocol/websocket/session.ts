@@ -6,7 +6,8 @@
  * on, every message of the client is one payload up, every payload one message down. A second
  * `<open/>` restarts the upstream's stream after authentication. Either side ends it with
  * `<close/>`; the other answers with its own, and then the client closes the WebSocket, for which
- * it has two seconds. A WebSocket that is lost without `<close/>` drops the upstream's connection
+ * it has two seconds. Clients from before the RFC say the same with the start tag and the end tag
+ * of a stream; the first message decides how a session is framed. A WebSocket that is lost without `<close/>` drops the upstream's connection
  * without `</stream:stream>`, so that a server with stream management keeps the session.
  *
  * Inputs take `now` (milliseconds) and change the state. After any input, take what there is to
@@ -17,14 +18,17 @@ import type { StreamEnd, StreamHeader, StreamOpening } from "../stream/c2s.ts";
 import { readStreamError } from "../stream/received_error.ts";
 import { NS } from "../xml/names.ts";
 import type { Payload } from "../xml/payload.ts";
+import type { ClientMessage, Framing, StreamCondition } from "./framing.ts";
 import {
-  type ClientMessage,
   CLOSE_MESSAGE,
+  END_TAG_MESSAGE,
   errorMessage,
   openMessage,
   payloadMessage,
-  type StreamCondition,
-} from "./framing.ts";
+  receivedErrorMessage,
+  seeOtherMessage,
+  startTagMessage,
+} from "./messages.ts";
 
 const encoder = new TextEncoder();
 
@@ -50,43 +54,72 @@ export type DomainChoice =
   | { readonly type: "served"; readonly domain: string }
   | { readonly type: "refused"; readonly condition: StreamCondition; readonly reason: string };
 
+/** What a session knows from its beginning. */
+export interface WebSocketSessionInit {
+  readonly chooseDomain: (to: string | undefined) => DomainChoice;
+  /** Those that its client may choose from; in the first of them it is told of mistakes before it has. */
+  readonly framings: readonly [Framing, ...Framing[]];
+  /** Milliseconds without a message or a pong, either way, that end it; 0: any number. */
+  readonly idleTimeout: number;
+  /** Where its client is sent when the connection manager goes down. */
+  readonly seeOtherUri: string | undefined;
+  /** An id for a stream of which there is no other. */
+  readonly nameStream: () => string;
+}
+
 /** How long each side has for its part of the closing handshake (milliseconds; RFC 7395 §3.6). */
 const CLOSE_PATIENCE = 2_000;
+/** How long a client has for its first message (milliseconds): until then it costs and brings nothing. */
+const OPENING_PATIENCE = 60_000;
+/** Payloads that we answer ourselves: whoever sends more of them does not listen. */
+const MOST_ANSWERS = 10;
 
 type State =
   /** Nothing has come from the client. */
-  | { readonly type: "fresh" }
-  /** A stream header is on its way to the upstream; `from` is what the client's `<open/>` said. */
-  | { readonly type: "opening"; readonly from: string | undefined }
-  | { readonly type: "open" }
-  /** The client sent `<close/>`; what the upstream still sends is forwarded. */
-  | { readonly type: "client-closed" }
-  /** Our `<close/>` is out; the client has until `deadline` to close the WebSocket. */
-  | { readonly type: "closing" }
-  | { readonly type: "over" };
+  | "fresh"
+  /** A stream is there, or on its way. */
+  | "open"
+  /** The client closed its side; what the upstream still sends is forwarded. */
+  | "client-closed"
+  /** Ours is closed too; the client has until the deadline to close the WebSocket. */
+  | "closing"
+  | "over";
 
 export class WebSocketSession {
-  readonly #chooseDomain: (to: string | undefined) => DomainChoice;
+  readonly #init: WebSocketSessionInit;
   readonly #actions = new ActionQueue<WebSocketAction>();
-  #state: State = { type: "fresh" };
-  #deadline: number | undefined;
+  #state: State = "fresh";
+  #framing: Framing;
+  /** The client closes its start tags at once, and gets such ones. */
+  #isEmptyTag = false;
+  /** The `from` of each opening that the upstream has not answered, oldest first. */
+  readonly #unanswered: (string | undefined)[] = [];
+  /** When the closing handshake has taken too long. */
+  #closesAt: number | undefined;
+  /** When there was a message or a pong last; in the beginning, when it began. */
+  #lastSign: number;
   #upstream = false;
-  /** The client has authenticated, or is about to: its next `<open/>` restarts the stream. */
+  #domain: string | undefined;
+  /** The client has authenticated, or is about to: its next opening restarts the stream. */
   #mayRestart = false;
+  #answers = 0;
   /** How the WebSocket is closed, and what the log says of it. */
   #closeCode = 1000;
   #condition: string | undefined;
   #reason = "the client ended the session";
 
-  constructor(chooseDomain: (to: string | undefined) => DomainChoice) {
-    this.#chooseDomain = chooseDomain;
+  constructor(now: number, init: WebSocketSessionInit) {
+    this.#init = init;
+    this.#framing = init.framings[0];
+    this.#lastSign = now;
   }
 
   // ---- inputs
 
   /** One message of the client, read by `readMessage`. */
   message(now: number, message: ClientMessage): void {
-    const state = this.#state.type;
+    this.alive(now);
+    const state = this.#state;
     if (state === "over" || message.type === "blank") return;
     if (state === "closing" || state === "client-closed") {
       // The client's answer to our <close/>: nothing is left to wait for.
@@ -97,6 +130,10 @@ export class WebSocketSession {
       case "open":
         return this.#open(now, message);
       case "close":
+        if (state === "fresh" && this.#init.framings.includes(message.framing)) {
+          this.#framing = message.framing;
+        }
+        if (message.framing !== this.#framing) return this.#refuseFraming(now);
         return this.#clientCloses(now);
       case "refused":
         return this.#fail(now, message.condition, message.reason);
@@ -105,43 +142,49 @@ export class WebSocketSession {
         if (state === "fresh") {
           return this.#fail(now, "not-authorized", "the first message must be <open/>");
         }
-        if (message.type === "answer") {
-          return this.#act({ type: "message", bytes: encoder.encode(message.failure) });
-        }
-        if (message.payload.namespace === NS.SASL) this.#mayRestart = true;
-        return this.#act({ type: "send", content: message.content });
+        return message.type === "answer"
+          ? this.#answer(now, message.failure)
+          : this.#forward(message);
       default:
         message satisfies never;
     }
   }
 
+  /** A ping or a pong of the client. */
+  alive(now: number): void {
+    if (this.#state === "open") this.#lastSign = now;
+  }
+
   /** A message that RFC 7395 has no place for; `code` is the WebSocket's for it. */
   refuse(now: number, condition: StreamCondition, reason: string, code: number): void {
-    if (this.#state.type === "over" || this.#state.type === "closing") return;
+    if (this.#state === "over" || this.#state === "closing") return;
     this.#closeCode = code;
     this.#fail(now, condition, reason);
     this.#closeSocket();
   }
 
-  streamOpened(_now: number, header: StreamHeader): void {
-    if (this.#state.type !== "opening") return;
+  streamOpened(now: number, header: StreamHeader): void {
+    if (this.#state === "closing" || this.#state === "over") return;
+    if (this.#unanswered.length === 0) return;
     // RFC 7395 §3.4: `to` only in answer to a `from`.
-    this.#act({ type: "message", bytes: openMessage(header, this.#state.from) });
-    this.#state = { type: "open" };
+    this.#sendOpen(header, this.#unanswered.shift());
+    this.alive(now);
   }
 
   /** Each payload becomes a message of its own (RFC 7395 §3.3.3). */
-  deliver(_now: number, payloads: readonly Payload[]): void {
-    if (this.#state.type === "closing" || this.#state.type === "over") return;
+  deliver(now: number, payloads: readonly Payload[]): void {
+    if (this.#state === "closing" || this.#state === "over") return;
     for (const payload of payloads) {
+      if (payload.name === "failure" && payload.namespace === NS.SASL) this.#mayRestart = false;
       this.#act({ type: "message", bytes: payloadMessage(payload) });
     }
+    this.alive(now);
   }
 
   streamEnded(now: number, end: StreamEnd): void {
     this.#upstream = false;
-    if (this.#state.type === "over" || this.#state.type === "closing") return;
-    const clientCloses = this.#state.type === "client-closed";
+    if (this.#state === "over" || this.#state === "closing") return;
+    const clientCloses = this.#state === "client-closed";
     switch (end.type) {
       case "closed":
         if (!clientCloses) this.#reason = "the XMPP server closed the stream";
@@ -149,7 +192,7 @@ export class WebSocketSession {
       case "stream-error": {
         const error = readStreamError(end.error);
         this.#answerOpen();
-        this.#act({ type: "message", bytes: payloadMessage(end.error) });
+        this.#act({ type: "message", bytes: receivedErrorMessage(end.error) });
         this.#condition = error.condition;
         this.#reason = error.reason;
         return this.#sendClose(now);
@@ -162,12 +205,12 @@ export class WebSocketSession {
     }
   }
 
-  /** The WebSocket is gone. */
-  socketClosed(_now: number): void {
-    if (this.#state.type === "over") return;
-    if (this.#state.type !== "closing" && this.#state.type !== "client-closed") {
+  /** The WebSocket is gone, or given up. */
+  socketClosed(_now: number, reason = "the client's connection was lost"): void {
+    if (this.#state === "over") return;
+    if (this.#state !== "closing" && this.#state !== "client-closed") {
       this.#condition = "connection-lost";
-      this.#reason = "the client's connection was lost";
+      this.#reason = reason;
     }
     // §3.6: without <close/> the server is to think of a lost connection, one to be resumed.
     this.#closeUpstream({ clean: false });
@@ -186,15 +229,42 @@ export class WebSocketSession {
 
   /** To be called when `deadline` has come; harmless before. */
   handleTimeout(now: number): void {
-    if (this.#deadline === undefined || now < this.#deadline) return;
-    this.#deadline = undefined;
-    if (this.#state.type === "client-closed") return this.#sendClose(now);
-    if (this.#state.type === "closing") this.#closeSocket();
+    const { deadline } = this;
+    if (deadline === undefined || now < deadline) return;
+    this.#closesAt = undefined;
+    switch (this.#state) {
+      case "client-closed":
+        return this.#sendClose(now);
+      case "closing":
+        return this.#closeSocket();
+      case "fresh":
+        return this.#fail(now, "connection-timeout", "the client said nothing");
+      case "open": {
+        const seconds = this.#init.idleTimeout / 1000;
+        return this.#fail(now, "connection-timeout", `nothing was said for ${seconds} s`);
+      }
+      case "over":
+        return;
+      default:
+        this.#state satisfies never;
+    }
   }
 
   /** The connection manager goes down. */
   shutdown(now: number): void {
-    this.refuse(now, "system-shutdown", "the connection manager is shutting down", 1001);
+    const { seeOtherUri } = this.#init;
+    const reason = "the connection manager is shutting down";
+    if (seeOtherUri === undefined || this.#framing === "draft") {
+      return this.refuse(now, "system-shutdown", reason, 1001);
+    }
+    if (this.#state === "over" || this.#state === "closing") return;
+    this.#closeCode = 1001;
+    this.#condition = "system-shutdown";
+    this.#reason = `${reason}, and its clients are sent elsewhere`;
+    this.#answerOpen();
+    this.#closeUpstream({ clean: true });
+    this.#act({ type: "message", bytes: seeOtherMessage(seeOtherUri) });
+    this.#closeSocket();
   }
 
   // ---- outputs
@@ -206,28 +276,46 @@ export class WebSocketSession {
 
   /** When `handleTimeout` is due (milliseconds), if ever. */
   get deadline(): number | undefined {
-    return this.#deadline;
+    const { idleTimeout } = this.#init;
+    const most = idleTimeout || Infinity;
+    if (this.#state === "fresh") return this.#lastSign + Math.min(OPENING_PATIENCE, most);
+    if (this.#state === "open") return idleTimeout > 0 ? this.#lastSign + idleTimeout : undefined;
+    return this.#closesAt;
   }
 
   // ---- transitions
 
   #open(now: number, open: ClientMessage & { type: "open" }): void {
-    if (this.#state.type !== "fresh") {
+    if (this.#state !== "fresh") {
+      if (open.framing !== this.#framing) return this.#refuseFraming(now);
       // A header inside a stream that is not due for one would only confuse the upstream.
       if (!this.#mayRestart) {
-        return this.#fail(now, "policy-violation", "<open/> again, but nothing was authenticated");
+        return this.#fail(now, "policy-violation", "opened again, but nothing was authenticated");
       }
       this.#mayRestart = false;
-      this.#state = { type: "opening", from: open.from };
+      this.#isEmptyTag = open.isEmpty;
+      this.#unanswered.push(open.from);
       return this.#act({ type: "restart-stream" });
     }
-    const choice = this.#chooseDomain(open.to);
+    if (!this.#init.framings.includes(open.framing)) {
+      this.#framing = "rfc7395";
+      return open.framing === "draft"
+        ? this.#refuseFraming(now)
+        // §3.1: without the subprotocol it is something else that is spoken.
+        : this.#fail(now, "policy-violation", "the handshake did not offer the subprotocol xmpp");
+    }
+    this.#framing = open.framing;
+    this.#isEmptyTag = open.isEmpty;
+    const choice = this.#init.chooseDomain(open.to);
     if (choice.type === "refused") return this.#fail(now, choice.condition, choice.reason);
     const version = /^([0-9]{1,6})\.([0-9]{1,6})$/.exec(open.version ?? "");
     if (version === null || Number(version[1]) < 1) {
       return this.#fail(now, "unsupported-version", "the version must be 1.0");
     }
-    this.#state = { type: "opening", from: open.from };
+    this.#state = "open";
+    this.#lastSign = now;
+    this.#domain = choice.domain;
+    this.#unanswered.push(open.from);
     this.#upstream = true;
     this.#act({
       type: "open-stream",
@@ -240,11 +328,33 @@ export class WebSocketSession {
     });
   }
 
+  #forward({ payload, content }: ClientMessage & { type: "payload" }): void {
+    const { name, namespace } = payload;
+    // Clients need not wait for <success/> before they open again.
+    if (namespace === NS.SASL && (name === "auth" || name === "response")) this.#mayRestart = true;
+    this.#act({ type: "send", content });
+  }
+
+  #answer(now: number, failure: string): void {
+    if (++this.#answers > MOST_ANSWERS) {
+      return this.#fail(now, "policy-violation", "what was refused is asked for again and again");
+    }
+    this.#act({ type: "message", bytes: encoder.encode(failure) });
+  }
+
+  /** §3.3.2, and the draft's counterpart: one way of framing a session, and no other. */
+  #refuseFraming(now: number): void {
+    const { STREAMS, FRAMING } = NS;
+    const [right, wrong] = this.#framing === "draft" ? [STREAMS, FRAMING] : [FRAMING, STREAMS];
+    const reason = `streams begin and end in the namespace ${right} here, not in ${wrong}`;
+    this.#fail(now, "invalid-namespace", reason);
+  }
+
   /** §3.6: the upstream is closed in good order first, and may still have something to say. */
   #clientCloses(now: number): void {
     if (!this.#upstream) return this.#sendClose(now);
-    this.#state = { type: "client-closed" };
-    this.#deadline = now + CLOSE_PATIENCE;
+    this.#state = "client-closed";
+    this.#closesAt = now + CLOSE_PATIENCE;
     this.#closeUpstream({ clean: true });
   }
 
@@ -258,16 +368,27 @@ export class WebSocketSession {
     this.#sendClose(now);
   }
 
-  /** §3.5: an error during opening comes after an `<open/>` of ours. */
+  /** §3.5: what ends a stream during its opening comes after an `<open/>` of ours. */
   #answerOpen(): void {
-    if (this.#state.type !== "fresh" && this.#state.type !== "opening") return;
-    this.#act({ type: "message", bytes: openMessage({}, undefined) });
+    if (this.#state !== "fresh" && this.#unanswered.length === 0) return;
+    this.#sendOpen(
+      { id: this.#init.nameStream(), from: this.#domain, lang: "en" },
+      this.#unanswered[0],
+    );
+  }
+
+  #sendOpen(header: Partial<StreamHeader>, to: string | undefined): void {
+    const bytes = this.#framing === "draft"
+      ? startTagMessage(header, to, { isEmpty: this.#isEmptyTag })
+      : openMessage(header, to);
+    this.#act({ type: "message", bytes });
   }
 
   #sendClose(now: number): void {
-    this.#act({ type: "message", bytes: CLOSE_MESSAGE });
-    this.#state = { type: "closing" };
-    this.#deadline = now + CLOSE_PATIENCE;
+    const bytes = this.#framing === "draft" ? END_TAG_MESSAGE : CLOSE_MESSAGE;
+    this.#act({ type: "message", bytes });
+    this.#state = "closing";
+    this.#closesAt = now + CLOSE_PATIENCE;
   }
 
   #closeSocket(): void {
@@ -282,8 +403,8 @@ export class WebSocketSession {
   }
 
   #end(): void {
-    this.#state = { type: "over" };
-    this.#deadline = undefined;
+    this.#state = "over";
+    this.#closesAt = undefined;
     this.#act({ type: "ended", condition: this.#condition, reason: this.#reason });
   }
 

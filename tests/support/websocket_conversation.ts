@@ -1,0 +1,105 @@
+import { payloadsOf, XML_LIMITS } from "./bosh_conversation.ts";
+import { readMessage } from "../../src/protocol/websocket/framing.ts";
+import {
+  type DomainChoice,
+  type WebSocketAction,
+  WebSocketSession,
+  type WebSocketSessionInit,
+} from "../../src/protocol/websocket/session.ts";
+import { XmlTokenizer } from "../../src/protocol/xml/tokenizer.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export const FRAMING = "xmlns='urn:ietf:params:xml:ns:xmpp-framing'";
+export const OPEN = `<open ${FRAMING} to='example.test' version='1.0'/>`;
+export const CLOSE = `<close ${FRAMING}/>`;
+export const AUTH = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
+export const SUCCESS = "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
+export const OUR_CLOSE = 'message <close xmlns="urn:ietf:params:xml:ns:xmpp-framing" />';
+/** What precedes an error when there is no stream yet. */
+export const OUR_OPEN = `message <open ${FRAMING} id='own-1' xml:lang='en' version="1.0"/>`;
+/** The same for a domain that is served. */
+export const OUR_OPEN_FROM =
+  `message <open ${FRAMING} from='example.test' id='own-1' xml:lang='en' version="1.0"/>`;
+export const START_TAG = "<stream:stream to='example.test' xmlns='jabber:client' " +
+  "xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>";
+
+/** A conversation with one pure session; what it does is written down until `take`. */
+export class Conversation {
+  now = 0;
+  readonly session: WebSocketSession;
+  readonly #tokenizer = new XmlTokenizer(XML_LIMITS);
+  #names = 0;
+
+  constructor(init: Partial<WebSocketSessionInit> = {}) {
+    this.session = new WebSocketSession(0, {
+      chooseDomain: choose,
+      framings: ["rfc7395", "draft"],
+      idleTimeout: 0,
+      seeOtherUri: undefined,
+      nameStream: () => `own-${++this.#names}`,
+      ...init,
+    });
+  }
+
+  client(xml: string): void {
+    this.session.message(this.now, readMessage(encoder.encode(xml), this.#tokenizer));
+  }
+
+  server(xml: string): void {
+    this.session.deliver(this.now, payloadsOf(xml));
+  }
+
+  opened(id: string): void {
+    this.session.streamOpened(this.now, { id, from: "example.test", lang: "en", version: "1.0" });
+  }
+
+  /** Lets time pass. */
+  wait(seconds: number): void {
+    this.now += seconds * 1000;
+    this.session.handleTimeout(this.now);
+  }
+
+  take(): string[] {
+    const lines: string[] = [];
+    for (let action; (action = this.session.poll());) lines.push(describe(action));
+    return lines;
+  }
+}
+
+/** A conversation whose stream is up. */
+export function open(init: Partial<WebSocketSessionInit> = {}, opening = OPEN): Conversation {
+  const talk = new Conversation(init);
+  talk.client(opening);
+  talk.opened("s1");
+  talk.take();
+  return talk;
+}
+
+function choose(to: string | undefined): DomainChoice {
+  if (to === "example.test") return { type: "served", domain: to };
+  const condition = to === undefined ? "improper-addressing" : "host-unknown";
+  return { type: "refused", condition, reason: "no" };
+}
+
+function describe(action: WebSocketAction): string {
+  switch (action.type) {
+    case "message":
+      return `message ${decoder.decode(action.bytes)}`;
+    case "open-stream":
+      return `open ${JSON.stringify(action.opening)}`;
+    case "restart-stream":
+      return "restart";
+    case "send":
+      return `send ${decoder.decode(action.content)}`;
+    case "close-stream":
+      return action.clean ? "close stream" : "drop stream";
+    case "close-socket":
+      return `close socket ${action.code}`;
+    case "ended":
+      return `ended ${action.condition ?? "well"}: ${action.reason}`;
+    default:
+      return action satisfies never;
+  }
+}
