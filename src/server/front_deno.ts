@@ -202,12 +202,17 @@ async function readChunks(
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** How often it is looked whether messages have left (milliseconds), and how many times. */
+const CLOSE_INTERVAL = 5;
+const CLOSE_TRIES = 400;
+
 /**
  * The platform's WebSocket. It answers pings and keeps pongs to itself; it assembles a message of
  * any length before we see it, and ends the connection without a word where RFC 6455 is violated.
  */
 class DenoSocket implements MessageSocket {
   readonly #socket: WebSocket;
+  #closing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(socket: WebSocket, maxMessage: number, events: MessageEvents) {
     this.#socket = socket;
@@ -219,7 +224,10 @@ class DenoSocket implements MessageSocket {
       if (bytes === undefined || bytes.length > maxMessage) events.tooLarge();
       else events.message(bytes, false);
     };
-    socket.onclose = () => events.closed();
+    socket.onclose = () => {
+      clearTimeout(this.#closing);
+      events.closed();
+    };
     // What went wrong is told by the close that follows.
     socket.onerror = () => {};
   }
@@ -229,13 +237,23 @@ class DenoSocket implements MessageSocket {
   }
 
   close(code: number): void {
+    this.#closeWhenSent(code, CLOSE_TRIES);
+  }
+
+  /**
+   * A close frame that waits behind messages is forgotten when a frame of the client's comes before
+   * it has left: so it is not given to the platform until they have.
+   */
+  #closeWhenSent(code: number, tries: number): void {
     // Deno refuses to close what is not open yet or no longer.
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.close(code);
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    if (this.#socket.bufferedAmount === 0 || tries === 0) return this.#socket.close(code);
+    this.#closing = setTimeout(() => this.#closeWhenSent(code, tries - 1), CLOSE_INTERVAL);
   }
 
   drop(): void {
     // There is no way to cut the connection: the close frame waits behind what nobody reads.
-    this.close(1001);
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.close(1001);
   }
 
   get queuedBytes(): number {

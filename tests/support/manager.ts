@@ -19,6 +19,8 @@ export interface RunningManager extends AsyncDisposable {
   readonly url: string;
   readonly manager: ConnectionManager;
   readonly events: readonly ManagerEvent[];
+  /** Puts its clock forward by so many milliseconds. */
+  jump(ms: number): void;
 }
 
 /** Starts one; of the listeners that `toml` has, what the first serves is served. */
@@ -47,6 +49,7 @@ export async function runManager(
     url: listener.url,
     manager,
     events,
+    jump: (ms) => clock.jump(ms),
     async [Symbol.asyncDispose]() {
       const shutdown = manager.shutdown();
       // Clients that are between two requests would be waited for.
