@@ -218,7 +218,7 @@ Deno.test("a fingerprint is taken as openssl writes it, and in other spellings",
   }
 });
 
-Deno.test("public addresses are URLs that are encrypted", () => {
+Deno.test("W-032 public addresses are URLs that are encrypted", () => {
   const { domains } = load(
     `domains.a.bosh_url = "https://a.example/bosh"\ndomains.a.websocket_url = "wss://a.example:5281/ws?x=1"`,
   );

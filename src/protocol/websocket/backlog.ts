@@ -1,7 +1,8 @@
 /** Milliseconds in which a client must take something of what waits for it. */
 const PATIENCE = 60_000;
-/** How often it is looked whether it did (milliseconds): no platform tells. */
-const INTERVAL = 250;
+/** How often it is looked whether it did (milliseconds), for no platform tells: at first, and at last. */
+const SHORTEST = 10;
+const LONGEST = 250;
 
 /**
  * What waits for a client that reads slower than its upstream writes: decides when the upstream is
@@ -27,7 +28,7 @@ export class Backlog {
     }
     const since = stopped && bytes >= stopped.bytes ? stopped.since : now;
     this.#stopped = { bytes, since };
-    this.#deadline = now + INTERVAL;
+    this.#deadline = now + Math.min(SHORTEST + now - since, LONGEST);
     if (stopped === undefined) return "stop";
     return now - since < PATIENCE ? undefined : "lost";
   }

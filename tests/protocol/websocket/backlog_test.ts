@@ -6,12 +6,17 @@ Deno.test("W-040 above the limit the upstream is read no more, at half of it aga
   assert.equal(backlog.look(0, 1000), undefined);
   assert.equal(backlog.deadline, undefined);
   assert.equal(backlog.look(0, 1001), "stop");
-  assert.equal(backlog.deadline, 250);
-  assert.equal(backlog.look(250, 501), undefined);
-  assert.equal(backlog.look(500, 500), "resume");
+  assert.equal(backlog.deadline, 10);
+  assert.equal(backlog.look(10, 1001), undefined);
+  assert.equal(backlog.deadline, 30, "later and later, while nothing moves");
+  assert.equal(backlog.look(1000, 1001), undefined);
+  assert.equal(backlog.deadline, 1250);
+  assert.equal(backlog.look(1250, 501), undefined);
+  assert.equal(backlog.deadline, 1260);
+  assert.equal(backlog.look(1260, 500), "resume");
   assert.equal(backlog.deadline, undefined);
-  assert.equal(backlog.look(500, 501), undefined);
-  assert.equal(backlog.look(500, 1001), "stop");
+  assert.equal(backlog.look(1260, 501), undefined);
+  assert.equal(backlog.look(1260, 1001), "stop");
 });
 
 Deno.test("W-040 a client that takes nothing for a minute is lost, a slow one is not", () => {
