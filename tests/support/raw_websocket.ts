@@ -10,7 +10,7 @@ export const HANDSHAKE: Headers = {
   "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
 };
 
-/** A list of values is as many lines; a header with the value `""` is left out. */
+/** Names in any case; a list of values is as many lines, a header with the value `""` is left out. */
 type Headers = Readonly<Record<string, string | readonly string[]>>;
 
 /** One frame as it came (RFC 6455 §5.2). */
@@ -79,7 +79,12 @@ export class RawWebSocket implements Disposable {
       const socket = connect(Number(port), hostname);
       socket.on("error", reject);
       socket.on("close", () => reject(new Error("closed without an answer to the handshake")));
-      const lines = Object.entries({ host, ...HANDSHAKE, ...headers })
+      const own = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
+      const lines = Object.entries<string | readonly string[]>({
+        host,
+        ...HANDSHAKE,
+        ...Object.fromEntries(own),
+      })
         .flatMap(([name, values]) => [values].flat().map((value) => [name, value]))
         .filter(([, value]) => value !== "")
         .map(([name, value]) => `${name}: ${value}\r\n`);
