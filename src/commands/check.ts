@@ -4,6 +4,7 @@ import { configFile, loadConfig } from "../config/load.ts";
 import type { ConfigSources } from "../config/load.ts";
 import { ConfigError } from "../config/mistakes.ts";
 import { linksOf } from "../server/discovery.ts";
+import { UNVERIFIED, unverifiedDomains } from "./unverified.ts";
 
 /** Where a command writes to; each call is one or more whole lines, without the last line end. */
 export interface Output {
@@ -37,6 +38,7 @@ export function checkCommand(sources: ConfigSources, { stdout, stderr }: Output)
       stdout(`          host-meta: ${describeLinks(pattern, domain, config)}`);
     }
   }
+  for (const domain of unverifiedDomains(config)) stdout(`  WARNING ${domain}: ${UNVERIFIED}`);
   return 0;
 }
 
@@ -71,12 +73,13 @@ function describeListener({ at, serve }: ListenConfig, { bosh, websocket }: Conf
   return `${where}: ${what.join(", ")}`;
 }
 
-function describeTarget({ connect, tls, verify }: UpstreamConfig): string {
-  const policy = `TLS ${tls}${verify ? "" : ", any certificate"}`;
+function describeTarget({ connect, tls, verify, fingerprints }: UpstreamConfig): string {
+  const whose = !verify ? ", any certificate" : fingerprints.length > 0 ? ", by fingerprint" : "";
+  const policy = `TLS ${tls}${whose}`;
   if (connect.length === 0) return `SRV lookup, ${policy}`;
   const targets = connect.map(({ direct, hostname, port }) =>
     `${direct ? "xmpps" : "xmpp"}://${joinHostPort(hostname, port)}`
   );
   const allDirect = connect.every(({ direct }) => direct);
-  return [targets.join(", then "), ...(allDirect && verify ? [] : [policy])].join(", ");
+  return [targets.join(", then "), ...(allDirect && whose === "" ? [] : [policy])].join(", ");
 }

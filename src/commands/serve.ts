@@ -5,6 +5,7 @@ import { listenDeno, type Listener } from "../server/front_deno.ts";
 import type { Route } from "../server/http.ts";
 import { version } from "../version.ts";
 import type { Output } from "./check.ts";
+import { UNVERIFIED, unverifiedDomains } from "./unverified.ts";
 
 /** A connection manager at work on its listeners. */
 export interface Service {
@@ -24,6 +25,7 @@ export async function startService(
   config: Config,
   options: { readonly log: Log; readonly pages?: readonly Route[] },
 ): Promise<Service> {
+  for (const domain of unverifiedDomains(config)) options.log.warn(UNVERIFIED, { domain });
   const manager = new ConnectionManager({
     config,
     onEvent: eventLogger(options.log),

@@ -192,7 +192,7 @@ function checkCertificates(draft: Draft): void {
   const { upstream } = draft.single;
   for (const own of [upstream, ...[...draft.domains.values()].map(({ settings }) => settings)]) {
     const all = new Map([...upstream, ...own]);
-    const { client_cert, client_key, verify, fingerprints } = values(domainKeys, all);
+    const { client_cert, client_key, ca, verify, fingerprints } = values(domainKeys, all);
     const one = own.get("client_cert") ?? own.get("client_key");
     if (one !== undefined && (client_cert === undefined) !== (client_key === undefined)) {
       draft.contradiction(
@@ -200,6 +200,18 @@ function checkCertificates(draft: Draft): void {
         one.place,
         "a certificate is of no use without its key, nor the key without it; write both, client_cert and client_key",
       );
+    }
+    // The platform that shows a client certificate cannot verify by a private authority.
+    const trust = own.get("ca") ?? one;
+    if (trust !== undefined && ca !== undefined && client_cert !== undefined) {
+      if (verify && fingerprints.length === 0) {
+        draft.contradiction(
+          ["domains", "upstream.ca", "upstream.client_cert"],
+          trust.place,
+          "ca does not go together with client_cert; name the server's own certificate in fingerprints, " +
+            "or leave ca out and start the program with the file in the environment variable DENO_CERT",
+        );
+      }
     }
     const lax = own.get("verify") ?? own.get("fingerprints");
     if (lax !== undefined && !verify && fingerprints.length > 0) {

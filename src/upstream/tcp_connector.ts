@@ -214,13 +214,16 @@ class TcpUpstream implements Upstream {
   async #attempt(candidate: Candidate, settings: UpstreamConfig): Promise<Failure | undefined> {
     const { clock, limits } = this.#options;
     const { target, direct, port } = candidate;
+    const { verify, fingerprints, ca, identity } = settings;
+    const hostname = asciiDomain(this.#domain) ?? this.#domain;
+    const tls = { hostname, verify, fingerprints, ca, identity };
     const timeout = settings.connectTimeout;
     let pipe: Pipe;
     try {
       pipe = await within(
         { clock, timeout: candidate.patience, cancelled: this.#cancel.signal },
         `no answer from ${target}`,
-        (signal) => dial(candidate, signal),
+        (signal) => dial(candidate, direct || settings.tls !== "never" ? tls : undefined, signal),
       );
     } catch (error) {
       return { phase: "tcp", target, reason: words(error) };
@@ -242,7 +245,6 @@ class TcpUpstream implements Upstream {
       if (item instanceof Uint8Array) stream.send(item);
       else stream.restart(item);
     }
-    const tls = { hostname: asciiDomain(this.#domain) ?? this.#domain, ca: settings.ca };
     const { client } = this.#request;
     const preamble = settings.proxyProtocol === 0
       ? undefined

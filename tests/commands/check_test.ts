@@ -49,6 +49,39 @@ Deno.test("check says what a right configuration comes to", () => {
   });
 });
 
+Deno.test("U-010 check warns of every domain whose server anybody can be", () => {
+  const warned = (toml: string) => {
+    const { stdout } = check({ file: "c.toml", readFile: () => toml });
+    return stdout.filter((line) => line.startsWith("  WARNING"));
+  };
+  const [first, ...others] = warned("upstream.verify = false");
+  assert.match(
+    first ?? "",
+    /^ {2}WARNING \*: verify = false: any certificate .* fingerprints or ca/,
+  );
+  assert.equal(others.length, 0);
+  const print = `fingerprints = ["${"00".repeat(32)}"]`;
+  assert.deepEqual(
+    warned(`
+      upstream.verify = false
+      [domains."a.example"]
+      [domains."b.example"]
+      verify = true
+      [domains."c.example"]
+      connect = "xmpps://c"
+      [domains."d.example"]
+      tls = "never"
+    `).map((line) => line.split(":")[0]),
+    ["  WARNING a.example", "  WARNING c.example"],
+  );
+  const pinned = `[domains."a.example"]\n${print}`;
+  assert.deepEqual(warned(pinned), []);
+  assert.equal(
+    check({ file: "c.toml", readFile: () => pinned }).stdout.at(-1),
+    "  domain  a.example: SRV lookup, TLS required, by fingerprint",
+  );
+});
+
 Deno.test("check without a file checks the defaults, or the file of CAUSEWAY_CONFIG", () => {
   assert.deepEqual(check({}).stdout, [
     "built-in defaults: ok",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
-import { certificate } from "../support/certificates/certificates.ts";
+import { authority, certificate } from "../support/certificates/certificates.ts";
 import { assertMistake, load, mistakesOf } from "../support/configuration.ts";
 
 const listen = (address: string) => `[[listen]]\naddress = "${address}"\n`;
@@ -168,6 +168,28 @@ Deno.test("a client certificate and its key go together, in [upstream] and in ea
   assert.throws(() => loadConfig({ file: "f.toml", readFile }), /a\.client_key: .*write both/);
   toml = 'upstream.client_key = "other.pem"\nupstream.client_cert = "c.pem"';
   assert.throws(() => loadConfig({ file: "f.toml", readFile }), /holds no private key; write/);
+});
+
+Deno.test("a client certificate goes together with fingerprints or no authority of one's own", () => {
+  const { cert, key } = certificate("client");
+  const files: Readonly<Record<string, string>> = {
+    "c.pem": cert,
+    "k.pem": key,
+    "ca.pem": authority(),
+  };
+  const check = (toml: string) => {
+    const readFile = (path: string) => path === "f.toml" ? toml : files[path] ?? "";
+    return loadConfig({ file: "f.toml", readFile });
+  };
+  const identity = 'client_cert = "c.pem"\nclient_key = "k.pem"';
+  const print = `fingerprints = ["${"00".repeat(32)}"]`;
+  const both = /ca does not go together with client_cert; .* fingerprints, .* DENO_CERT$/;
+  assert.throws(() => check(`[upstream]\nca = "ca.pem"\n${identity}`), both);
+  assert.throws(() => check(`[upstream]\nca = "ca.pem"\n[domains.a]\n${identity}`), both);
+  assert.throws(() => check(`[upstream]\n${identity}\n[domains.a]\nca = "ca.pem"`), both);
+  check(`[upstream]\n${identity}`);
+  check(`[upstream]\nca = "ca.pem"\n${print}\n${identity}`);
+  check(`[upstream]\n${identity}\n[domains.a]\nca = "ca.pem"\n${print}`);
 });
 
 Deno.test("a certificate is verified, known by its fingerprint, or any", () => {

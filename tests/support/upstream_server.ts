@@ -1,7 +1,8 @@
 import net from "node:net";
 import tls from "node:tls";
 import { Buffer } from "node:buffer";
-import { certificate, type CertificateName } from "./certificates/certificates.ts";
+import { createHash } from "node:crypto";
+import { certificate, type CertificateName, fingerprint } from "./certificates/certificates.ts";
 
 /**
  * An XMPP server that does what a test tells it and remembers every byte. Its
@@ -16,12 +17,12 @@ export class ScriptedServer {
   readonly #unclaimed: ScriptedConnection[] = [];
   readonly #acceptors: ((connection: ScriptedConnection) => void)[] = [];
 
-  private constructor(server: net.Server, certificateName: CertificateName, direct: boolean) {
+  private constructor(server: net.Server, certificates: Certificates, direct: boolean) {
     this.#server = server;
     this.port = (server.address() as net.AddressInfo).port;
     server.on("connection", (socket) => {
       this.accepted++;
-      const connection = new ScriptedConnection(socket, certificateName);
+      const connection = new ScriptedConnection(socket, certificates);
       if (direct) connection.secure();
       this.#connections.push(connection);
       const acceptor = this.#acceptors.shift();
@@ -30,10 +31,14 @@ export class ScriptedServer {
     });
   }
 
-  /** Listens on a free port of the loopback; `direct`: TLS from the first byte. */
+  /**
+   * Listens on a free port of the loopback; `direct`: TLS from the first byte; `client`: the
+   * certificate without which nobody gets in.
+   */
   static async listen(
-    { certificate = "example.test", direct = false, hostname = "127.0.0.1", port = 0 }: {
+    { certificate = "example.test", client, direct = false, hostname = "127.0.0.1", port = 0 }: {
       certificate?: CertificateName;
+      client?: CertificateName | undefined;
       direct?: boolean;
       hostname?: string;
       port?: number;
@@ -44,7 +49,7 @@ export class ScriptedServer {
       server.once("error", reject);
       server.listen(port, hostname, resolve);
     });
-    return new ScriptedServer(server, certificate, direct);
+    return new ScriptedServer(server, { certificate, client }, direct);
   }
 
   /** The next connection. */
@@ -61,6 +66,11 @@ export class ScriptedServer {
   }
 }
 
+interface Certificates {
+  readonly certificate: CertificateName;
+  readonly client: CertificateName | undefined;
+}
+
 /** What the client said in TLS's first message, and what was agreed. */
 export interface Handshake {
   readonly serverName: string | undefined;
@@ -72,17 +82,17 @@ export class ScriptedConnection {
   received = "";
   /** The peer has closed its side, or the connection is gone. */
   ended = false;
-  readonly #certificate: CertificateName;
+  readonly #certificates: Certificates;
   readonly #raw: net.Socket;
   #socket: net.Socket;
   #read = 0;
   readonly #closed: Promise<void>;
   #wake: (() => void) | undefined;
 
-  constructor(socket: net.Socket, certificateName: CertificateName) {
+  constructor(socket: net.Socket, certificates: Certificates) {
     this.#raw = socket;
     this.#socket = socket;
-    this.#certificate = certificateName;
+    this.#certificates = certificates;
     this.#closed = new Promise((resolve) => socket.once("close", () => resolve()));
     this.#listen(socket);
   }
@@ -123,15 +133,22 @@ export class ScriptedConnection {
   /** Starts TLS as the server. */
   secure(): Promise<Handshake> {
     this.#raw.removeAllListeners("data").removeAllListeners("end");
+    const { certificate: own, client } = this.#certificates;
     const socket = new tls.TLSSocket(this.#raw, {
       isServer: true,
-      ...certificate(this.#certificate),
+      ...certificate(own),
+      ...(client && { requestCert: true, ca: certificate(client).cert }),
       ALPNProtocols: ["xmpp-client"],
     });
     this.#socket = socket;
     this.#listen(socket);
     const handshake = new Promise<Handshake>((resolve, reject) => {
       socket.once("secure", () => {
+        // Outside of a tls.Server nobody else looks at who it is.
+        const peer = client && createHash("sha256").update(socket.getPeerCertificate().raw);
+        if (client && peer?.digest("hex") !== fingerprint(client)) {
+          return reject(new Error(`the client is not ${client}`));
+        }
         const { servername, alpnProtocol } = socket as tls.TLSSocket & { servername?: string };
         resolve({ serverName: servername, alpn: alpnProtocol || undefined });
       });

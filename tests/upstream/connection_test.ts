@@ -101,7 +101,13 @@ function connect(tlsPolicy: "never" | "required", on: (event: string) => void = 
     timeout: 10_000,
     keepalive: 0,
   });
-  const tls = { hostname: "example.test", ca: undefined };
+  const tls = {
+    hostname: "example.test",
+    verify: true,
+    fingerprints: [],
+    ca: undefined,
+    identity: undefined,
+  };
   const connection = new Connection(
     { pipe, stream, preamble: undefined, tls, direct: false, timeout: 10_000, clock },
     {

@@ -1,5 +1,16 @@
+import { X509Certificate } from "node:crypto";
+
 /** The certificates of this directory; `make.sh` says what each of them is. */
-export type CertificateName = "example.test" | "wildcard" | "other.test" | "expired" | "unknown";
+export type CertificateName =
+  | "example.test"
+  | "wildcard"
+  | "other.test"
+  | "expired"
+  | "unknown"
+  | "self-signed"
+  | "version1"
+  | "forged"
+  | "client";
 
 /** What a server shows, as PEM. */
 export function certificate(
@@ -8,7 +19,13 @@ export function certificate(
   return { cert: read(`${name}.pem`), key: read(`${name}.key`) };
 }
 
-/** The authority that signed all of them but `unknown`, as PEM. */
+/** Its SHA-256, lower-case hexadecimal. */
+export function fingerprint(name: CertificateName): string {
+  return new X509Certificate(certificate(name).cert).fingerprint256.replaceAll(":", "")
+    .toLowerCase();
+}
+
+/** The authority that signed the first four of them, as PEM. */
 export function authority(): string {
   return read("authority.pem");
 }

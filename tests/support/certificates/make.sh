@@ -1,7 +1,8 @@
 #!/bin/sh
-# Makes the certificates of the tests: an authority, servers signed by it, and
-# a server signed by an authority that nobody trusts. They were made once and
-# are kept; their keys are secret to nobody. Run it here to make them anew.
+# Makes the certificates of the tests: an authority, servers signed by it, a
+# server signed by an authority that nobody trusts, and some that nobody signed
+# who may. They were made once and are kept; their keys are secret to nobody.
+# Run it here to make them anew.
 set -eu
 cd "$(dirname "$0")"
 
@@ -25,6 +26,18 @@ server() { # NAME AUTHORITY ALTERNATIVE-NAMES DAYS
   rm "$1.ext"
 }
 
+itself() { # NAME ALTERNATIVE-NAMES EXTENDED-KEY-USAGE
+  key "$1"
+  openssl req -new -x509 -sha256 -days 36525 -key "$1.key" -subj "/CN=$1" \
+    -addext "subjectAltName=$2" -addext "extendedKeyUsage=$3" -out "$1.pem"
+}
+
+version1() { # NAME COMMON-NAME OPTIONS
+  key "$1"
+  openssl req -new -key "$1.key" -subj "/CN=$2" |
+    openssl x509 -req -sha256 -days 36525 -set_serial "0x$(openssl rand -hex 8)" -out "$1.pem" $3
+}
+
 authority authority
 authority stranger
 server example.test authority DNS:example.test,DNS:xmpp.example.test 36525
@@ -33,3 +46,14 @@ server other.test authority DNS:other.test 36525
 server expired authority DNS:example.test -1
 server unknown stranger DNS:example.test 36525
 rm stranger.key stranger.pem authority.key
+
+# By themselves, as "prosodyctl cert generate" makes them; for a client; and of the old version.
+itself self-signed DNS:example.test serverAuth
+itself client DNS:causeway.test clientAuth
+version1 version1 example.test '-signkey version1.key'
+
+# By somebody who has nothing of the authority but its name.
+key namesake
+openssl req -new -x509 -sha256 -days 36525 -key namesake.key -subj /CN=authority -out namesake.pem
+version1 forged example.test '-CA namesake.pem -CAkey namesake.key'
+rm namesake.key namesake.pem
