@@ -29,6 +29,8 @@ export interface StageOptions {
   /** Tables of their own. */
   readonly more?: string;
   readonly certificate?: CertificateName;
+  /** The certificate without which the server lets nobody in. */
+  readonly client?: CertificateName;
 }
 
 /** A client with its session, and the server's side of it. */
@@ -54,8 +56,8 @@ export class Stage implements AsyncDisposable {
 
   static async set(options: StageOptions = {}): Promise<Stage> {
     const { http = "", bosh = "", limits = "", domain = 'tls = "never"', more = "" } = options;
-    const { certificate } = options;
-    const server = await ScriptedServer.listen(certificate ? { certificate } : {});
+    const { certificate, client } = options;
+    const server = await ScriptedServer.listen({ ...(certificate && { certificate }), client });
     const running = await runManager({
       toml: `[http]\n${http}\n[bosh]\n${bosh}\n[limits]\n${limits}\n` +
         `[domains."example.test"]\nconnect = "xmpp://127.0.0.1:${server.port}"\n${domain}\n${more}`,

@@ -6,9 +6,8 @@ import {
   type CertificateName,
   fingerprint,
 } from "../support/certificates/certificates.ts";
-import { freePort } from "../support/free_port.ts";
-import { until } from "../support/patience.ts";
-import { haveProgram, programPath } from "../support/programs.ts";
+import { OpenSsl } from "../support/openssl_server.ts";
+import { haveProgram } from "../support/programs.ts";
 import { type Handshake, ScriptedServer } from "../support/upstream_server.ts";
 
 const patient = new AbortController().signal;
@@ -203,43 +202,4 @@ for (const [kind, known] of Object.entries({ ca: { ca: authority() }, any: { ver
     },
     "openssl",
   );
-}
-
-/** OpenSSL's own TLS server. */
-class OpenSsl implements AsyncDisposable {
-  readonly port: number;
-  readonly #process: Deno.ChildProcess;
-
-  private constructor(port: number, process: Deno.ChildProcess) {
-    this.port = port;
-    this.#process = process;
-  }
-
-  static async serve(version: string): Promise<OpenSsl> {
-    const port = freePort();
-    const file = new URL("../support/certificates/example.test", import.meta.url).pathname;
-    const process = new Deno.Command(programPath("openssl"), {
-      args: ["s_server", "-accept", `127.0.0.1:${port}`, "-cert", `${file}.pem`].concat(
-        // It has to be talked into what is not safe.
-        ["-key", `${file}.key`, version, "-cipher", "ALL:@SECLEVEL=0", "-quiet"],
-      ),
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    await until(async () => {
-      try {
-        (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-        return true;
-      } catch {
-        return undefined;
-      }
-    }, "openssl accepts");
-    return new OpenSsl(port, process);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#process.kill();
-    await this.#process.status;
-  }
 }

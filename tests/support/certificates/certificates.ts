@@ -34,5 +34,10 @@ function read(file: string): string {
   return Deno.readTextFileSync(new URL(file, import.meta.url));
 }
 
-/** The authority's certificate as a file, for configurations. */
-export const authorityFile = new URL("authority.pem", import.meta.url).pathname;
+/** The path of a file of this directory, for configurations. */
+export function fileOf(name: string): string {
+  return new URL(name, import.meta.url).pathname;
+}
+
+/** The authority's certificate as a file. */
+export const authorityFile = fileOf("authority.pem");
