@@ -102,6 +102,46 @@ for (const { name, certificate, configuration, reason } of UNACCEPTABLE) {
 }
 
 Deno.test({
+  name:
+    "U-009 U-010 a self-made certificate of Prosody's is refused with its fingerprint, which then lets clients in",
+  ...haveProgram("prosody"),
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    await using server = await Prosody.start({ certificate: "self-signed" });
+    const domain = `[domains."example.test"]\nconnect = "xmpp://127.0.0.1:${server.port}"\n`;
+    const direct = domain.replace(
+      `xmpp://127.0.0.1:${server.port}`,
+      `xmpps://127.0.0.1:${server.directPort}`,
+    );
+    let cure = "";
+    {
+      await using manager = await runManager({ toml: domain });
+      for (const transport of transports) {
+        const session = await openRaw(transport, manager.url, HASTY);
+        session.drop();
+        assert.match(session.opening, ENDED[transport]);
+        const told = session.opening.replaceAll("&quot;", '"');
+        const [found] = /fingerprints = \["[0-9a-f]{64}"\]/.exec(told) ?? [];
+        assert.ok(found, told);
+        cure = found;
+      }
+      assert.doesNotMatch(await server.log(), /<auth |Authenticated/);
+    }
+    for (const target of [domain, direct]) {
+      await using manager = await runManager({ toml: target + cure });
+      for (const kind of clientKinds) {
+        const credentials = { user: "romeo", password: ACCOUNTS.romeo!, resource: "here" };
+        const client = await kind.logIn(manager.url, credentials);
+        client.send("romeo@example.test/here", { id: "1", body: "to myself" });
+        assert.equal((await client.receive()).body, "to myself");
+        await client.logOut();
+      }
+    }
+  },
+});
+
+Deno.test({
   name: 'U-007: a server with no TLS is good enough where tls = "optional" says so',
   ...haveProgram("prosody"),
   sanitizeOps: false,

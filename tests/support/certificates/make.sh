@@ -47,8 +47,10 @@ server expired authority DNS:example.test -1
 server unknown stranger DNS:example.test 36525
 rm stranger.key stranger.pem authority.key
 
-# By themselves, as "prosodyctl cert generate" makes them; for a client; and of the old version.
-itself self-signed DNS:example.test serverAuth
+# By themselves, with all the names that "prosodyctl cert generate" gives them; for a client; and of
+# the old version.
+names="DNS:example.test,otherName:1.3.6.1.5.5.7.8.5;UTF8:example.test"
+itself self-signed "$names,otherName:1.3.6.1.5.5.7.8.7;IA5:_xmpp-client.example.test" serverAuth
 itself client DNS:causeway.test clientAuth
 version1 version1 example.test '-signkey version1.key'
 
