@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isLoopback, joinHostPort } from "./address.ts";
 import type { Config, DomainConfig, ListenConfig } from "./config.ts";
 import { findDomain } from "./domains.ts";
@@ -200,6 +201,15 @@ function checkCertificates(draft: Draft): void {
         one.place,
         "a certificate is of no use without its key, nor the key without it; write both, client_cert and client_key",
       );
+    }
+    if (one !== undefined && client_cert !== undefined && client_key !== undefined) {
+      if (!new X509Certificate(client_cert).checkPrivateKey(createPrivateKey(client_key))) {
+        draft.contradiction(
+          ["domains", "upstream.client_cert", "upstream.client_key"],
+          one.place,
+          "client_key is not the key of client_cert; write the two that were made together",
+        );
+      }
     }
     // The platform that shows a client certificate cannot verify by a private authority.
     const trust = own.get("ca") ?? one;

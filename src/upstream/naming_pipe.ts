@@ -1,3 +1,4 @@
+import { joined } from "../protocol/stream/bytes.ts";
 import type { Pipe, TlsOptions } from "./dial.ts";
 import { SelfSignedError } from "./dial_words.ts";
 import type { NodePipe } from "./dial_node.ts";
@@ -5,6 +6,8 @@ import { NetworkError } from "./failure.ts";
 
 /** Milliseconds that finding out a fingerprint may take. */
 const PATIENCE = 3_000;
+/** Bytes that are kept to be said again; what comes up to TLS is fewer, or there will be no TLS. */
+const MAX_SAID = 4_096;
 
 /**
  * A pipe that, when TLS fails because the server's certificate is self-signed, says in its error
@@ -15,10 +18,11 @@ const PATIENCE = 3_000;
 export class NamingPipe implements Pipe {
   readonly #pipe: Pipe;
   readonly #dial: (signal: AbortSignal) => Promise<NodePipe>;
-  /** What was written in the clear; `undefined` once TLS has been tried. */
-  #said: Uint8Array[] | undefined = [];
+  /** What was written in the clear; `undefined` when it is of no use any more. */
+  #said: Uint8Array | undefined = new Uint8Array();
   #heard = false;
-  readonly #closed = new AbortController();
+  #closed = false;
+  #hangUp: (() => void) | undefined;
 
   /** `dial` makes another connection to the same place. */
   constructor(pipe: Pipe, dial: (signal: AbortSignal) => Promise<NodePipe>) {
@@ -32,38 +36,46 @@ export class NamingPipe implements Pipe {
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    this.#said?.push(bytes);
+    if (this.#said !== undefined) {
+      const fits = this.#said.length + bytes.length <= MAX_SAID;
+      this.#said = fits ? joined([this.#said, bytes]) : undefined;
+    }
     return this.#pipe.write(bytes);
   }
 
   async startTls(options: TlsOptions): Promise<void> {
-    const said = this.#said ?? [];
+    const said = this.#said;
     this.#said = undefined;
     try {
       await this.#pipe.startTls(options);
     } catch (error) {
       if (!(error instanceof SelfSignedError)) throw error;
       this.#pipe.close();
-      const fingerprint = await this.#fingerprint(said, options.hostname);
+      const fingerprint = this.#closed || said === undefined
+        ? undefined
+        : await this.#ask(said, options.hostname);
       throw new SelfSignedError(options.hostname, fingerprint, error);
     }
   }
 
   close(): void {
-    this.#closed.abort();
+    this.#closed = true;
+    this.#hangUp?.();
     this.#pipe.close();
   }
 
-  /** `undefined`: the server did not tell us. */
-  async #fingerprint(said: readonly Uint8Array[], hostname: string): Promise<string | undefined> {
-    const { signal } = this.#closed;
-    const patience = setTimeout(() => this.#closed.abort(), PATIENCE);
+  /** The certificate's fingerprint; `undefined` when the server does not show it again. */
+  async #ask(said: Uint8Array, hostname: string): Promise<string | undefined> {
+    const dialling = new AbortController();
     let pipe: NodePipe | undefined;
-    const hangUp = () => pipe?.close();
-    signal.addEventListener("abort", hangUp);
+    this.#hangUp = () => {
+      dialling.abort();
+      pipe?.close();
+    };
+    const patience = setTimeout(this.#hangUp, PATIENCE);
     try {
-      pipe = await this.#dial(signal);
-      for (const bytes of said) await pipe.write(bytes);
+      pipe = await this.#dial(dialling.signal);
+      if (said.length > 0) await pipe.write(said);
       if (this.#heard) await agreement(pipe);
       await pipe.startTls({ hostname, ...ANY });
       return pipe.fingerprint;
@@ -72,7 +84,7 @@ export class NamingPipe implements Pipe {
       throw error;
     } finally {
       clearTimeout(patience);
-      hangUp();
+      this.#hangUp();
     }
   }
 }

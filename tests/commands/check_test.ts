@@ -76,10 +76,8 @@ Deno.test("U-010 check warns of every domain whose server anybody can be", () =>
   );
   const pinned = `[domains."a.example"]\n${print}`;
   assert.deepEqual(warned(pinned), []);
-  assert.equal(
-    check({ file: "c.toml", readFile: () => pinned }).stdout.at(-1),
-    "  domain  a.example: SRV lookup, TLS required, by fingerprint",
-  );
+  const { stdout } = check({ file: "c.toml", readFile: () => pinned });
+  assert.ok(stdout.includes("  domain  a.example: SRV lookup, TLS required, by fingerprint"));
 });
 
 Deno.test("check without a file checks the defaults, or the file of CAUSEWAY_CONFIG", () => {

@@ -173,6 +173,7 @@ Deno.test("a client certificate and its key go together, in [upstream] and in ea
 Deno.test("a client certificate goes together with fingerprints or no authority of one's own", () => {
   const { cert, key } = certificate("client");
   const files: Readonly<Record<string, string>> = {
+    "other.pem": certificate("unknown").key,
     "c.pem": cert,
     "k.pem": key,
     "ca.pem": authority(),
@@ -188,6 +189,10 @@ Deno.test("a client certificate goes together with fingerprints or no authority 
   assert.throws(() => check(`[upstream]\nca = "ca.pem"\n[domains.a]\n${identity}`), both);
   assert.throws(() => check(`[upstream]\n${identity}\n[domains.a]\nca = "ca.pem"`), both);
   check(`[upstream]\n${identity}`);
+  assert.throws(
+    () => check(`[upstream]\n${identity}\n[domains.a]\nclient_key = "other.pem"`),
+    /^ConfigError: .*a\.client_key: client_key is not the key of client_cert; /s,
+  );
   check(`[upstream]\nca = "ca.pem"\n${print}\n${identity}`);
   check(`[upstream]\n${identity}\n[domains.a]\nca = "ca.pem"\n${print}`);
 });

@@ -165,6 +165,22 @@ socketTest("U-009 who does not tell the certificate again is not waited for", as
   await silent.expectEnd();
 });
 
+socketTest(
+  "nothing is kept of a long talk in the clear for the sake of a certificate",
+  async () => {
+    await using server = await ScriptedServer.listen({ certificate: "self-signed" });
+    const pipe = await dial({ hostname: "127.0.0.1", port: server.port }, OPTIONS, patient);
+    const connection = await server.accept();
+    for (let i = 0; i < 5; i++) await pipe.write(new TextEncoder().encode("x".repeat(1_000)));
+    await connection.expect("x".repeat(5_000));
+    const securing = pipe.startTls(OPTIONS);
+    connection.secure();
+    await assert.rejects(securing, /self-signed, .* fingerprints = \["…"\]/);
+    assert.equal(server.accepted, 1);
+    pipe.close();
+  },
+);
+
 socketTest("S-012 a server that demands a certificate is shown ours", async () => {
   const server: Shown = { certificate: "self-signed", client: "client" };
   const known = { fingerprints: [fingerprint("self-signed")] };
