@@ -39,7 +39,7 @@ export function dialNode(place: Place, signal: AbortSignal): Promise<NodePipe> {
     };
     socket.once("connect", () => {
       signal.removeEventListener("abort", giveUp);
-      // The pipe listens for errors before this listener does not.
+      // The pipe listens for errors before we stop: an error that nobody hears ends the process.
       const pipe = new NodePipe(socket);
       socket.off("error", fail);
       resolve(pipe);
@@ -49,6 +49,9 @@ export function dialNode(place: Place, signal: AbortSignal): Promise<NodePipe> {
     if (signal.aborted) giveUp();
   });
 }
+
+/** What stands for the error where a connection is over without one. */
+const RESET = { code: "ECONNRESET" };
 
 interface Reader {
   readonly buffer: Uint8Array;
@@ -108,6 +111,7 @@ export class NodePipe implements Pipe {
     if (this.#held.length > 0 || this.#tcp.readableLength > 0) {
       throw new NetworkError("the server sent more in the clear after it agreed to TLS");
     }
+    if (this.#ended) throw tlsFailure(RESET, options);
     const pinned = fingerprints.length > 0;
     await this.#unlessBroken((cause) => tlsFailure(cause, options), (resolve) => {
       this.#tcp.off("data", this.#data).off("end", this.#end).off("close", this.#close);
@@ -174,7 +178,7 @@ export class NodePipe implements Pipe {
     this.#reader = undefined;
   };
 
-  readonly #close = (): void => this.#broke({ code: "ECONNRESET" });
+  readonly #close = (): void => this.#broke(RESET);
 
   readonly #broke = (cause: unknown): void => {
     if (this.#failure !== undefined) return;

@@ -203,6 +203,20 @@ for (const [kind, tls] of KINDS) {
     },
   );
 
+  socketTest(`a pipe ${kind} whose server leaves instead of speaking TLS says so`, async () => {
+    await using server = await ScriptedServer.listen();
+    for (const wait of [0, 20]) {
+      const pipe = await dial(at(server), tls, patient);
+      const connection = await server.accept();
+      connection.write("proceed");
+      assert.equal(await read(pipe, 7), "proceed");
+      connection.end();
+      await new Promise((resolve) => setTimeout(resolve, wait));
+      await assert.rejects(pipe.startTls(tls), /dropped the connection during the TLS handshake/);
+      pipe.close();
+    }
+  });
+
   socketTest(`dialling a pipe ${kind} that is given up leaves no connection`, async () => {
     await using server = await ScriptedServer.listen();
     for (const early of [false, true]) {
