@@ -1,15 +1,9 @@
 import net from "node:net";
 import tls from "node:tls";
 import type { Pipe, Place, TlsOptions } from "./dial.ts";
-import {
-  connectFailure,
-  fingerprintOf,
-  loss,
-  tlsFailure,
-  unnameable,
-  unpinned,
-} from "./dial_words.ts";
+import { connectFailure, loss, tlsFailure, unnameable } from "./dial_words.ts";
 import { NetworkError } from "./failure.ts";
+import { fingerprintOf, unpinned } from "./pinning.ts";
 import { asciiDomain } from "./resolve.ts";
 
 /** Milliseconds of silence after which the system asks whether the peer is still there. */

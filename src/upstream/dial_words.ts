@@ -3,7 +3,6 @@
  * name the cure where there is one. `node:` has codes; for Deno's TLS the text is all there is.
  */
 
-import { createHash } from "node:crypto";
 import type { Place, TlsOptions } from "./dial.ts";
 import { NetworkError } from "./failure.ts";
 
@@ -21,6 +20,8 @@ export function connectFailure(cause: unknown, { hostname, port }: Place): Netwo
     switch (code) {
       case "ECONNREFUSED":
         return `connection refused by ${target}`;
+      case "ECONNRESET":
+        return `${target} dropped the connection`;
       case "EHOSTUNREACH":
       case "ENETUNREACH":
         return `there is no route to ${target}`;
@@ -61,33 +62,6 @@ export class SelfSignedError extends NetworkError {
       { cause },
     );
   }
-}
-
-/** SHA-256 of a certificate (DER), lower-case hexadecimal. */
-export function fingerprintOf(certificate: Uint8Array): string {
-  return createHash("sha256").update(certificate).digest("hex");
-}
-
-/** Why a certificate (DER) is not one of the fingerprints; `undefined` when it is. */
-export function unpinned(
-  certificate: Uint8Array,
-  { hostname, fingerprints }: TlsOptions,
-): string | undefined {
-  const fingerprint = fingerprintOf(certificate);
-  if (!fingerprints.includes(fingerprint)) {
-    return `the certificate of ${hostname} has none of the "fingerprints" but ${fingerprint}; ` +
-      "if that is the right server's new one, write that";
-  }
-  // Deno checks no signature of such a one in the handshake, so whoever has seen it could show it.
-  return isVersion3(certificate) ? undefined : `the certificate of ${hostname} is not of X.509 ` +
-    "version 3, and of others nobody can be sure that the server has the key; make a new one";
-}
-
-/** Certificate, TBSCertificate, and in it `[0] INTEGER 2` (RFC 5280 §4.1). */
-function isVersion3(der: Uint8Array): boolean {
-  const content = (at: number) => at + 2 + ((der[at + 1]! & 0x80) === 0 ? 0 : der[at + 1]! & 0x7f);
-  const at = content(content(0));
-  return [0xa0, 3, 2, 1, 2].every((byte, index) => der[at + index] === byte);
 }
 
 /** A name that is neither a host name nor an IP address. */

@@ -35,6 +35,7 @@ Deno.test("why there is no connection is said with the place", () => {
   assert.equal(words(coded("ECONNREFUSED")), `connection refused by ${target}`);
   assert.equal(words(new Deno.errors.ConnectionRefused("x")), `connection refused by ${target}`);
   assert.equal(words(coded("EHOSTUNREACH")), `there is no route to ${target}`);
+  assert.equal(words(coded("ECONNRESET")), `${target} dropped the connection`);
   assert.equal(words(coded("ENETUNREACH")), `there is no route to ${target}`);
   assert.equal(words(coded("ETIMEDOUT")), `no answer from ${target}`);
   assert.equal(words(coded("ENOTFOUND")), "the name 2001:db8::1 does not resolve");
