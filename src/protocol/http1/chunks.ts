@@ -97,13 +97,12 @@ export class ChunkedBody {
     const { chunkLineBytes, trailerBytes } = this.#limits;
     this.#state = EXTENSION;
     const room = Math.min(chunkLineBytes - this.#line, trailerBytes - this.#dropped);
-    const stop = Math.min(end, start + Math.max(room, 0) + 1);
+    const stop = Math.min(end, start + Math.max(room, 0));
     let pos = start;
     while (pos < stop && (CLASSES[bytes[pos]!]! & CLASS.VALUE) !== 0) pos++;
     this.#line += pos - start;
     this.#dropped += pos - start;
     input.advance(pos);
-    if (pos - start > room) return this.#refuse(REFUSALS.CHUNK_LINE);
     if (pos === end) return STEP.NEEDS_BYTES;
     if (bytes[pos] !== CR) {
       return this.#refuse(bytes[pos] === LF ? REFUSALS.BARE_LF : REFUSALS.CHUNK_LINE);

@@ -51,6 +51,7 @@ Deno.test("B-001 an answer says how the connection goes on where that is not pla
 
 Deno.test("a status without a reason has none", () => {
   assert.match(write({ status: 299 }), /^HTTP\/1.1 299 \r\n/);
+  assert.match(write({ status: 599 }), /^HTTP\/1.1 599 \r\n/);
 });
 
 Deno.test("S-016 no field gets out that is none, or not the caller's", () => {

@@ -119,9 +119,9 @@ Deno.test("B-002 a field's value is what stands between the white space around i
 });
 
 Deno.test("B-002 several fields of one name are one, in their order, in any letters", () => {
-  const text = "GET / HTTP/1.1\r\nhOST: a\r\nX-A: 1\r\nx-b: 0\r\nx-a: 2\r\nX-A:\r\n\r\n";
-  const [request] = readHttp([octets(text)], { fields: ["host", "x-a"] });
-  assert.deepEqual(asRequest(request).fields, { "host": "a", "x-a": "1, 2, " });
+  const text = "GET / HTTP/1.1\r\nhOST: a\r\nX-A: 1\r\nx-b: 0\r\nx-a: 2\r\nX-A:\r\nX-ZA: 3\r\n\r\n";
+  const [request] = readHttp([octets(text)], { fields: ["host", "x-a", "x-za"] });
+  assert.deepEqual(asRequest(request).fields, { "host": "a", "x-a": "1, 2, ", "x-za": "3" });
 });
 
 // Limits: as much as they say passes, and one octet more does not.

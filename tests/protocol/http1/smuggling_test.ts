@@ -138,6 +138,8 @@ Deno.test("S-016 a transfer coding in HTTP/1.0 is refused", () => {
 for (
   const [name, chunks] of [
     ["no size", "\r\nhello\r\n0\r\n\r\n"],
+    ["no size where the last chunk could be", "\r\n\r\n"],
+    ["an extension and no size where the last chunk could be", ";a\r\n\r\n"],
     ["an extension without a size", ";a\r\nhello\r\n0\r\n\r\n"],
     ["plus", "+5\r\nhello\r\n0\r\n\r\n"],
     ["minus", "-5\r\nhello\r\n0\r\n\r\n"],
