@@ -113,7 +113,10 @@ Deno.test("ws finds the same messages, and the same mistakes", () => {
 Deno.test("whatever is done in whatever order, nothing follows a close frame or the end", () => {
   const operation = fc.oneof(
     { weight: 6, arbitrary: fc.tuple(fc.constant("receive" as const), pieces()) },
-    fc.tuple(fc.constantFrom("text", "close", "flow", "block", "wait", "disconnect"), pieces()),
+    fc.tuple(
+      fc.constantFrom("text", "close", "flow", "block", "wait", "half", "disconnect"),
+      pieces(),
+    ),
   );
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 30 }), (operations) => {
@@ -126,6 +129,7 @@ Deno.test("whatever is done in whatever order, nothing follows a close frame or 
         if (name === "text" && codec.text(bytes)) written.push("text");
         if (name === "close") codec.close(now, 1000);
         if (name === "flow" || name === "block") codec.flow(name === "flow");
+        if (name === "half") codec.peerEnded(now);
         if (name === "disconnect") codec.disconnected(now);
         if (name === "wait") codec.handleTimeout(now = codec.deadline ?? now);
         for (let action; (action = codec.poll());) {

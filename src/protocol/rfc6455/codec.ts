@@ -61,8 +61,8 @@ export type CodecAction =
   | { readonly type: "too-large" }
   | { readonly type: "write"; readonly bytes: Uint8Array<ArrayBuffer> }
   /**
-   * Half-closes the TCP connection when all is written. What still comes is thrown away;
-   * `disconnected` is called when the peer has ended it too.
+   * Half-closes the TCP connection when all is written. What still comes is to be read, though it
+   * is thrown away: a connection that is closed with bytes unread loses those on their way out.
    */
   | { readonly type: "end" }
   /** Ends the TCP connection at once. */
@@ -139,7 +139,13 @@ export class WebSocketCodec {
     this.#now = now;
   }
 
-  /** Nothing more will come: the peer has ended its side, or the connection is gone. */
+  /** The peer has ended its side of the TCP connection; it may still read what was written. */
+  peerEnded(_now: number): void {
+    // Behind a closing handshake that is as it should be.
+    if (this.#state !== "ended") this.#drop();
+  }
+
+  /** The TCP connection is gone. */
   disconnected(_now: number): void {
     this.#drop();
   }

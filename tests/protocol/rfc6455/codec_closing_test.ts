@@ -142,16 +142,26 @@ Deno.test("a connection that ends without a close frame is lost", () => {
   ) {
     const talk = new CodecTalk({ pingInterval: 30 * SECOND });
     talk.receive(...before);
-    talk.codec.disconnected(0);
+    talk.codec.peerEnded(0);
     assert.deepEqual(talk.take(), ["drop", "closed 1006"]);
     talk.codec.disconnected(0);
     assert.deepEqual([...talk.take(), ...talk.close(1000), ...talk.receive(text("x"))], []);
     assert.equal(talk.codec.deadline, undefined);
   }
-  const closing = new CodecTalk();
-  closing.close(1000);
-  closing.codec.disconnected(0);
-  assert.deepEqual(closing.take(), ["drop", "closed 1006"]);
+  for (const end of ["peerEnded", "disconnected"] as const) {
+    const closing = new CodecTalk();
+    closing.close(1000);
+    closing.codec[end](0);
+    assert.deepEqual(closing.take(), ["drop", "closed 1006"]);
+  }
+});
+
+Deno.test("a client that ends its side behind its close frame is not cut off from what it has to read", () => {
+  const talk = new CodecTalk();
+  talk.receive(close(1000));
+  talk.codec.peerEnded(0);
+  assert.deepEqual(talk.take(), []);
+  assert.deepEqual(talk.wait(2), ["drop"], "but has not for ever to read it");
 });
 
 function refusal(code: number): string[] {
