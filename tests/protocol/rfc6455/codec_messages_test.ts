@@ -68,6 +68,13 @@ Deno.test("W-036 a ping is answered by a pong of the same payload, unmasked", ()
     const lines = new CodecTalk().receive(...cutInto(ping(payload), 1));
     assert.deepEqual(lines, expected);
   }
+  const talk = new CodecTalk();
+  const cut = ["longer", "short", ""].flatMap((payload) => [...cutInto(ping(payload), 1)]);
+  assert.deepEqual(talk.receive(...cut).filter((line) => line !== "alive"), [
+    "write pong longer",
+    "write pong short",
+    "write pong",
+  ]);
   const lines = new CodecTalk().receive(ping(Uint8Array.of(0xff, 0xfe, 0)));
   assert.equal(lines.length, 2, "a ping need not be text");
 });
