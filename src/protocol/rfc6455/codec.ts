@@ -15,8 +15,9 @@
  * do from `poll` until it is `undefined`, then arm one timer for `deadline`. Frames are read by
  * `poll`, one at a time, so that what an action led to (`close`) holds for all that comes behind it.
  *
- * An open connection holds no buffer between messages. A message that lies whole in one chunk is a
- * view of it; others are gathered, and bounded by what their frames' headers declare.
+ * An open connection holds no buffer between messages, and some 260 bytes in all. A message that
+ * lies whole in one chunk is a view of it; others are gathered, and bounded by what their frames'
+ * headers declare.
  *
  * permessage-deflate (RFC 7692) is not negotiated. With context takeover zlib keeps 256 KiB to
  * deflate and about 40 KiB to inflate for each connection at its default settings (zconf.h), many
