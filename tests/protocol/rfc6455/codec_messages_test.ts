@@ -218,6 +218,7 @@ Deno.test("W-005 text passes with any characters, cut at every byte and into any
 Deno.test("W-005 text that is not UTF-8 ends the connection with 1007, as soon as it is certain", () => {
   for (const [what, hex, possible] of INVALID_UTF8) {
     const wrong = Uint8Array.fromHex(hex);
+    assert.deepEqual(new CodecTalk().receive(text(wrong)), NOT_UTF8, what);
     for (const before of ["", "é", "x".repeat(100)]) {
       const payload = concat(bytesOf(before), wrong, bytesOf("behind"));
       assert.deepEqual(new CodecTalk().receive(text(payload)), NOT_UTF8, what);
