@@ -30,7 +30,6 @@ Deno.test("W-005 W-006 messages of every size come as they were sent, however th
     for (const opcode of [1, 2]) {
       const frame = clientFrame({ opcode, payload });
       for (const cut of [frame.length, frame.length - 1, 1460, 997, 7, 1]) {
-        if (cut === 0 || frame.length / cut > 20_000 && cut > 1) continue;
         const { messages, last } = messagesOf([...cutInto(frame, cut), ping()]);
         assert.equal(messages.length, 1, `${size} cut into ${cut}`);
         assert.equal(messages[0]!.binary, opcode === 2);
