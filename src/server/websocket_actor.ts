@@ -165,9 +165,10 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
 
   /** A client that does not read stops the reading of its upstream, until it has caught up. */
   #checkBacklog(): void {
-    if (this.#ended) return;
-    const now = this.#shell.clock.now();
-    switch (this.#backlog.look(now, this.#socket?.queuedBytes ?? 0)) {
+    const bytes = this.#socket?.queuedBytes ?? 0;
+    // As nearly always: nothing waits, and nothing did.
+    if (this.#ended || (bytes === 0 && this.#backlog.deadline === undefined)) return;
+    switch (this.#backlog.look(this.#shell.clock.now(), bytes)) {
       case "stop":
         this.#upstream?.flow(false);
         break;
