@@ -13,7 +13,7 @@ const OPEN = "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='example.test
 const ANY_FREE_PORT = ["--listen", "127.0.0.1:0"];
 
 Deno.test({
-  name: "B-122 S-004 W-033: a process that is told to end tells its clients, and its JSON " +
+  name: "B-122 S-004 W-033 a process that is told to end tells its clients, and its JSON " +
     "log of all that has no password, sid, SASL payload or message",
   ...haveProgram("prosody"),
   // The libraries leave timers behind; see xmpp_clients.ts.
@@ -76,7 +76,7 @@ Deno.test({
   },
 });
 
-Deno.test("S-006: a listener that strangers reach and no domains end the start with status 2 and the cure", async () => {
+Deno.test("S-006 a listener that strangers reach and no domains end the start with status 2 and the cure", async () => {
   using file = temporaryFile('[[listen]]\naddress = "0.0.0.0"\nport = 0\n');
   await using causeway = new ServeProcess(["serve", "--config", file.path]);
   const { code, stdout, stderr } = await patiently(causeway.ended, "the process has ended");
@@ -89,7 +89,7 @@ Deno.test("S-006: a listener that strangers reach and no domains end the start w
 });
 
 Deno.test({
-  name: "B-033: without a file it listens on 127.0.0.1:5280 and serves every domain",
+  name: "B-033 without a file it listens on 127.0.0.1:5280 and serves every domain",
   ...haveProgram("dnsmasq"),
   async fn() {
     // Whose name is asked for is seen here, and nothing leaves this machine.

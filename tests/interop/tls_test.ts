@@ -57,7 +57,7 @@ const HASTY = auth("PLAIN", `\0romeo\0${ACCOUNTS.romeo}`);
 
 for (const { name, certificate, configuration, reason } of UNACCEPTABLE) {
   Deno.test({
-    name: `U-005 U-007 U-009 U-010 U-016 B-043 B-120 W-020 W-022: a server with ${name} ` +
+    name: `U-005 U-007 U-009 U-010 U-016 B-043 B-120 W-020 W-022 a server with ${name} ` +
       `gets no credential, and the session ends with remote-connection-failed and says why`,
     ...haveProgram("prosody"),
     // The libraries leave timers behind; see xmpp_clients.ts.
