@@ -2,7 +2,7 @@
  * The wire format of DNS (RFC 1035 §4) as far as finding a server needs it: one question, and of
  * an answer the addresses, SRV records (RFC 2782), aliases, and for how long there is nothing.
  *
- * It is ours because the usual library, dns-packet, has not been released since 2023, has its types
+ * It is ours because the usual library, dns-packet, has had no release for years, has its types
  * elsewhere, and reads some sixty kinds of records that a stranger could then hand us.
  */
 
