@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { type Candidate, candidates, type Failure } from "../../src/upstream/candidates.ts";
+import {
+  type Candidate,
+  candidates,
+  type Failure,
+  redirection,
+} from "../../src/upstream/candidates.ts";
 import { Resolver } from "../../src/upstream/dns/resolver.ts";
 import type { System } from "../../src/upstream/dns/system.ts";
 import { Families } from "../../src/upstream/families.ts";
@@ -40,15 +45,15 @@ async function stage({ settings, system, mayDial = () => true, script }: Setup =
     tls: "required",
     ...settings,
   };
-  const search = (domain = "example.test") =>
-    candidates(domain, all, {
-      clock,
-      resolver,
-      families,
-      cancelled: new AbortController().signal,
-      random: () => 0,
-      mayDial,
-    });
+  const how = {
+    clock,
+    resolver,
+    families,
+    cancelled: new AbortController().signal,
+    random: () => 0,
+    mayDial,
+  };
+  const search = (domain = "example.test") => candidates(domain, all, how);
   return {
     server,
     resolver,
@@ -58,6 +63,13 @@ async function stage({ settings, system, mayDial = () => true, script }: Setup =
     async places(domain?: string): Promise<string[]> {
       const places: string[] = [];
       for await (const place of search(domain)) places.push(words(place));
+      return places;
+    },
+    /** The same for where a server of `example.test` sends us. */
+    async elsewhere(otherHost: string): Promise<string[]> {
+      const places: string[] = [];
+      const others = redirection("example.test", { otherHost, direct: false }, all, how);
+      for await (const place of others) places.push(words(place));
       return places;
     },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
@@ -269,4 +281,41 @@ Deno.test("S-006 an address that no stranger may choose is refused, also by an a
     assert.deepEqual([third, ...others], ["93.184.215.14 5222"]);
   }
   assert.equal(at.server.log.length, 4);
+});
+
+Deno.test("U-022 a place that a server sends us to is one with a port, or what DNS has for its name", async () => {
+  await using there = await stage({
+    script: zone([
+      { name: "other.test", type: "A", data: "192.0.2.1" },
+      { name: "_xmpp-client._tcp.other.test", type: "SRV", data: "0 0 5300 host.other.test" },
+      { name: "host.other.test", type: "A", data: "192.0.2.2" },
+    ]),
+  });
+  assert.deepEqual(await there.elsewhere("other.test:5333"), ["192.0.2.1 5333"]);
+  assert.deepEqual(await there.elsewhere("other.test"), ["192.0.2.2 5300"]);
+  assert.deepEqual(await there.elsewhere("192.0.2.3"), ["192.0.2.3 5222"]);
+  assert.deepEqual(await there.elsewhere("[2001:db8::1]:5223"), ["2001:db8::1 5223"]);
+  for (const nowhere of ["", "a b", "x:0", "x:65536", "x:y", "[x]:1"]) {
+    assert.match((await there.elsewhere(nowhere)).join(), /does not say where$/, nowhere);
+  }
+});
+
+Deno.test("U-022 S-006 a server that a stranger chose cannot send us where strangers may not", async () => {
+  await using there = await stage({
+    mayDial: isPublic,
+    script: zone([{ name: "inside.test", type: "A", data: "10.0.0.1" }]),
+  });
+  for (
+    const host of [
+      "inside.test:5222",
+      "127.0.0.1:22",
+      "localhost:5222",
+      "[::1]:1",
+      "169.254.169.254",
+    ]
+  ) {
+    const places = await there.elsewhere(host);
+    assert.ok(places.length > 0);
+    for (const place of places) assert.match(place, / is not public \(/, host);
+  }
 });
