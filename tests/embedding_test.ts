@@ -3,7 +3,7 @@ import type { Config } from "../src/config/config.ts";
 import { ConnectionManager, readPayloads } from "../src/mod.ts";
 import { BoshClient } from "./support/bosh_client.ts";
 import { configOf } from "./support/manager.ts";
-import { RawWebSocket } from "./support/raw_websocket.ts";
+import { HANDSHAKE, RawWebSocket } from "./support/raw_websocket.ts";
 import {
   MECHANISMS,
   ScriptedServer,
@@ -12,12 +12,6 @@ import {
 } from "./support/upstream_server.ts";
 
 const PAGE = new URL("../docs/embedding.md", import.meta.url);
-const HANDSHAKE = {
-  "sec-websocket-protocol": "xmpp",
-  "sec-websocket-version": "13",
-  "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
-};
-
 Deno.test("docs/embedding.md: an embedder serves something that is no XMPP server", async () => {
   const { manager } = await example<{ manager: ConnectionManager }>(1);
   await serving(manager, async (url) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { authorityFile } from "../support/certificates/certificates.ts";
-import { RawWebSocket } from "../support/raw_websocket.ts";
+import { HANDSHAKE, RawWebSocket } from "../support/raw_websocket.ts";
 import {
   MECHANISMS,
   type ScriptedConnection,
@@ -289,12 +289,6 @@ function mechanisms(...names: string[]): string {
   return "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>" +
     `${names.map((name) => `<mechanism>${name}</mechanism>`).join("")}</mechanisms>`;
 }
-
-const HANDSHAKE = {
-  "sec-websocket-protocol": "xmpp",
-  "sec-websocket-version": "13",
-  "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
-};
 
 /** A WebSocket that has asked for a stream. */
 async function openSocket(stage: Stage): Promise<RawWebSocket> {
