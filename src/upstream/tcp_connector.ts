@@ -269,7 +269,11 @@ class TcpUpstream implements Upstream {
           if (this.#early === undefined) this.#finish(this.#lost(end));
           else resolve(this.#over ? undefined : failed(end, phase, target));
         },
-        fault: (error) => this.#fault(error),
+        fault: (error) => {
+          this.#fault(error);
+          // It may come from `ended` itself, which then tells nothing more.
+          resolve({ phase: "stream", target, reason: "an internal error came in between" });
+        },
       });
       this.#connection = connection;
       void connection.run();

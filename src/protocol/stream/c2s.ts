@@ -121,6 +121,8 @@ export class C2sStream {
   /** The server's header, from when it came until the stream is up. */
   #header: StreamHeader | undefined;
   #deadline: number | undefined;
+  /** SASL has succeeded, so what comes next is a new stream. */
+  #authenticated = false;
   /** Something was written since the last look (RFC 6120 §4.6.1). */
   #wrote = false;
   #waiting: Waiting[] = [];
@@ -149,7 +151,7 @@ export class C2sStream {
       if (item === undefined) break;
       switch (item.type) {
         case "header":
-          this.#serverHeader(item);
+          this.#serverHeader(now, item);
           break;
         case "payload":
           this.#payload(now, item.payload);
@@ -258,12 +260,13 @@ export class C2sStream {
     this.#writeHeader();
   }
 
-  #serverHeader(header: XmlHeader): void {
+  #serverHeader(now: number, header: XmlHeader): void {
     const problem = checkHeader(header);
     if (problem !== undefined) return this.#fail(problem.reason, problem.condition);
     this.#header = readHeader(header);
     // Before the stream is up it is shown together with the features.
     if (this.#state !== "negotiating") this.#opened(this.#header);
+    if (this.#authenticated) this.#loggedIn(now);
   }
 
   #payload(now: number, payload: Payload): void {
@@ -280,8 +283,11 @@ export class C2sStream {
       case "open":
       case "closing":
         // RFC 6120 §6.4.6: after <success/> comes a new stream.
-        if (is(payload, NS.SASL, "success")) this.#tokenizer.expectRestart();
-        if (payload.name === "success") this.#authenticated(now, payload);
+        if (is(payload, NS.SASL, "success")) {
+          this.#authenticated = true;
+          this.#tokenizer.expectRestart();
+        }
+        if (is(payload, NS.SASL2, "success")) this.#loggedIn(now);
         this.#payloads.push(
           is(payload, NS.STREAMS, "features")
             ? readFeatures(payload, this.#options.hidden).shown
@@ -324,10 +330,12 @@ export class C2sStream {
     }
   }
 
-  /** §6.3.4, §11.7: until then white space between elements is forbidden. */
-  #authenticated(now: number, { namespace }: Payload): void {
+  /**
+   * §6.3.4, §11.7: until then white space between elements is forbidden. With SASL that is when the
+   * new stream is there, for nothing may stand before the header that begins it.
+   */
+  #loggedIn(now: number): void {
     const { keepalive } = this.#options;
-    if (namespace !== NS.SASL && namespace !== NS.SASL2) return;
     if (keepalive > 0 && this.#state === "open") this.#deadline = now + keepalive / 2;
   }
 

@@ -16,6 +16,8 @@ export interface ReceivedError {
 
 /** Of the server's text, so much is passed on (characters). */
 const TEXT_LENGTH = 200;
+/** The longest defined condition has 24 (characters); a server may make up others. */
+const NAME_LENGTH = 64;
 
 /** Reads a stream error; whatever it holds, there is an answer. */
 export function readStreamError(error: Payload): ReceivedError {
@@ -31,7 +33,7 @@ export function readStreamError(error: Payload): ReceivedError {
     if (item.payload.name === "text") {
       text ||= content;
     } else {
-      condition = item.payload.name;
+      condition = item.payload.name.slice(0, NAME_LENGTH);
       if (condition === "see-other-host") otherHost = content || undefined;
     }
   }

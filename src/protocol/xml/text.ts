@@ -38,8 +38,26 @@ export function textContent(element: Uint8Array): string {
     const byte = element[start]!;
     if (quote === 0 ? byte === APOSTROPHE || byte === QUOTATION : byte === quote) quote ^= byte;
   }
-  const end = element.lastIndexOf(LESS_THAN);
-  return end < start ? "" : valueOf(element, start + 1, end).trim();
+  let text = "";
+  for (let at = start + 1; at < element.length;) {
+    const next = element.indexOf(LESS_THAN, at);
+    if (next < 0) break;
+    text += valueOf(element, at, next);
+    // What is neither the end tag nor a child is a CDATA section, in which nothing is a reference.
+    if (element[next + 1] !== EXCLAMATION) break;
+    at = endOfCdata(element, next);
+    text += textOf(element, next + CDATA_OPEN, at - CDATA_CLOSE);
+  }
+  return text.trim();
+}
+
+/** Where the `]]>` of the CDATA section ends that begins at `start`. */
+function endOfCdata(bytes: Uint8Array, start: number): number {
+  let at = start + CDATA_OPEN;
+  do at = bytes.indexOf(GREATER_THAN, at) + 1; while (
+    bytes[at - 2] !== BRACKET || bytes[at - 3] !== BRACKET || at - CDATA_CLOSE < start + CDATA_OPEN
+  );
+  return at;
 }
 
 /** Is it the name of one of the five entities that need no declaration? */
@@ -78,6 +96,11 @@ const LESS_THAN = 0x3c;
 const GREATER_THAN = 0x3e;
 const APOSTROPHE = 0x27;
 const QUOTATION = 0x22;
+const EXCLAMATION = 0x21;
+const BRACKET = 0x5d;
+/** Lengths of `<![CDATA[` and `]]>`. */
+const CDATA_OPEN = 9;
+const CDATA_CLOSE = 3;
 
 // A byte order mark inside a value is a character of it.
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

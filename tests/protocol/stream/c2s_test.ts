@@ -749,6 +749,13 @@ Deno.test("U-017 a stream that is logged in is never silent for longer than it m
     talk.client("<auth/>");
     talk.server(success);
     assert.deepEqual(talk.actions(), ["write <auth/>", `deliver ${success}`]);
+    if (success === SUCCESS) {
+      assert.equal(talk.stream.deadline, undefined, "nothing stands before a new stream's header");
+      talk.wait(3_600_000);
+      talk.stream.restart();
+      talk.server(streamHeader("2"), SHOWN);
+      assert.deepEqual(talk.actions(), [`write ${OUR_HEADER}`, "opened 2", `deliver ${SHOWN}`]);
+    }
     // The longest silences: just over half of the time before the first look.
     talk.wait(30_000);
     talk.wait(29_999);

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { NS } from "../../../src/protocol/xml/names.ts";
-import { isPredefined, sameBytes, textOf, valueOf } from "../../../src/protocol/xml/text.ts";
+import {
+  isPredefined,
+  sameBytes,
+  textContent,
+  textOf,
+  valueOf,
+} from "../../../src/protocol/xml/text.ts";
 import { bytesOf } from "../../support/xml_items.ts";
 
 Deno.test("textOf gives the text of a stretch of bytes, common or not", () => {
@@ -34,4 +40,21 @@ Deno.test("sameBytes compares as many bytes as it is told", () => {
   assert.equal(sameBytes(a, 1, b, 0, 3), true);
   assert.equal(sameBytes(a, 1, b, 0, 4), false);
   assert.equal(sameBytes(a, 0, b, 0, 0), true);
+});
+
+Deno.test("the text of an element is its character data, CDATA sections and references resolved", () => {
+  const cases: [string, string][] = [
+    ["<a>x</a>", "x"],
+    ["<a/>", ""],
+    ["<a b='>' c=\"/>'\" > x y\n</a >", "x y"],
+    ["<a>&lt;&#x41;&amp;</a>", "<A&"],
+    [
+      "<a>1<![CDATA[&#x99999999; &foo; <b>]]>2<![CDATA[]]><![CDATA[]]]]>3</a>",
+      "1&#x99999999; &foo; <b>2]]3",
+    ],
+    ["<a>x<b>y</b></a>", "x"],
+  ];
+  for (const [element, text] of cases) {
+    assert.equal(textContent(new TextEncoder().encode(element)), text, element);
+  }
 });
