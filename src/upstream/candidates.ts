@@ -28,6 +28,8 @@ export interface Candidate {
   readonly target: string;
   /** Milliseconds after which the next place is tried when TCP gets no answer here. */
   readonly patience: number;
+  /** To be called when it got none. */
+  readonly silent: () => void;
 }
 
 /** Why one place was of no use. */
@@ -40,6 +42,8 @@ export interface Failure {
   readonly end?: StreamEnd;
   /** Where it said to go, as it wrote that (RFC 6120 §4.9.3.19). */
   readonly otherHost?: string | undefined;
+  /** What the server said came under TLS. */
+  readonly isEncrypted?: boolean;
 }
 
 /** What a search for places works with. */
@@ -126,7 +130,9 @@ async function* lookedUp(
     return;
   }
   if (found.length === 0) {
-    const reason = "its DNS records say that it has no XMPP service for clients";
+    const reason = tls === "never"
+      ? 'its DNS records have no XMPP service for clients without direct TLS, which tls = "never" forbids'
+      : "its DNS records say that it has no XMPP service for clients";
     yield { phase: "lookup", target: name, reason };
   }
   for (const service of found) {
@@ -139,7 +145,7 @@ async function* hosts(
   domain: string,
   service: Service,
   { connectTimeout }: HowToReach,
-  { clock, families, mayDial }: Search,
+  { families, mayDial }: Search,
   lookups: Lookups,
   find: (hostname: string, options: ResolveOptions) => Promise<string[]>,
 ): AsyncGenerator<Candidate | Failure> {
@@ -171,11 +177,11 @@ async function* hosts(
   for (let left = families.arrange(allowed); left.length > 0;) {
     const patience = families.patience(left, connectTimeout);
     const [address = ""] = left;
-    const begun = clock.now();
-    yield { hostname: address, port, direct, target, patience };
+    let isSilent = false;
+    const silent = () => void (isSilent = true);
+    yield { hostname: address, port, direct, target, patience, silent };
     left.shift();
-    // Who comes back for more has had no luck.
-    if (patience === connectTimeout || clock.now() - begun < patience) continue;
+    if (!isSilent || patience === connectTimeout) continue;
     families.silent(address);
     left = families.arrange(left);
   }

@@ -49,10 +49,11 @@ export async function services(
   options: ResolveOptions & { readonly directTls: boolean; readonly random: () => number },
 ): Promise<Service[]> {
   if (isAddress(domain) || isLocalhost(domain)) return [fallback(domain)];
-  const [starttls, direct] = (await both([
+  const answers = await both([
     [`_xmpp-client._tcp.${domain}`, "SRV"],
     [`_xmpps-client._tcp.${domain}`, "SRV"],
-  ], options)).map(foundBy) as [SrvRecord[], SrvRecord[]];
+  ], options);
+  const [starttls, direct] = answers.map(foundBy) as [SrvRecord[], SrvRecord[]];
 
   // RFC 6120 §3.2.1: the address records are for a domain that has no SRV records at all, or of which
   // the initiating entity "does not receive a response to its SRV query" (step 9). One whose records
@@ -61,7 +62,7 @@ export async function services(
     options.signal.throwIfAborted();
     return [fallback(domain)];
   }
-  return order([
+  const usable = order([
     ...starttls.map((record) => ({ record, direct: false })),
     ...(options.directTls ? direct.map((record) => ({ record, direct: true })) : []),
   ], options.random)
@@ -69,6 +70,10 @@ export async function services(
     // The target "." leaves nothing, and nothing is no host name.
     .filter(({ hostname, port }) => HOST_NAME.test(hostname) && port > 0)
     .slice(0, MAX_SERVICES);
+  // The half that is known is of no use, and the other half may be: that is no answer.
+  const missing = answers.find((answer) => answer.status === "rejected");
+  if (usable.length === 0 && missing !== undefined) throw missing.reason;
+  return usable;
 }
 
 /**
@@ -122,7 +127,8 @@ async function both<T extends RecordType>(
   let stopClock = () => {};
   const lookups = questions.map(async ([name, type]) => {
     const found = await resolver.records(name, type, { nameserver, signal: inTime });
-    if (found.length > 0) {
+    // That there is no service one way says nothing of the other.
+    if (found.some((data) => typeof data === "string" || data.target !== "")) {
       stopClock();
       stopClock = clock.after(STRAGGLER, () => late.abort());
     }
@@ -171,8 +177,11 @@ function weight({ record }: { readonly record: SrvRecord }): number {
 const MAX_SERVICES = 8;
 const MAX_ADDRESSES = 8;
 
-/** Milliseconds. Some name servers say nothing at all when they are asked for IPv6, or for SRV. */
-const STRAGGLER = 1_000;
+/**
+ * Milliseconds, in which a question that was lost is asked again. Some name servers say nothing at all when
+ * they are asked for IPv6, or for SRV.
+ */
+const STRAGGLER = 2_000;
 
 const HOST_NAME = /^[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*$/i;
 

@@ -55,10 +55,15 @@ export function tcpConnector(options: TcpConnectorOptions): Connector {
   };
 }
 
+/** Of all that DNS has for a domain, so many places are dialled for one session. */
+const MAX_ATTEMPTS = 16;
+
 /** What a server said of where the stream is instead. */
 interface Elsewhere {
   readonly failure: Failure;
   readonly otherHost: string;
+  /** It was said under TLS, so by the server whose certificate is right. */
+  readonly isEncrypted: boolean;
   /** The server that said so has TLS from the first byte. */
   readonly direct: boolean;
 }
@@ -74,6 +79,10 @@ class TcpUpstream implements Upstream {
   #early: (Uint8Array | Restart)[] | undefined = [];
   #earlyBytes = 0;
   #flowing = true;
+  /** Places that were dialled in vain. */
+  #attempts = 0;
+  /** A server has sent us elsewhere. */
+  #followed = false;
   /** `ended` has been told, or is about to be. */
   #over = false;
 
@@ -147,8 +156,9 @@ class TcpUpstream implements Upstream {
     return {
       ...settings,
       connect: route ? [{ ...route, direct: false }] : settings.connect,
-      // "never" is the operator's word that the way is safe; "optional" is not.
-      tls: secure && settings.tls === "optional" ? "required" : settings.tls,
+      // "never" is the operator's word that the way is safe to the places that he named; it says
+      // nothing of a client's own route, and "optional" says nothing at all.
+      tls: secure && (route || settings.tls === "optional") ? "required" : settings.tls,
     };
   }
 
@@ -174,10 +184,13 @@ class TcpUpstream implements Upstream {
     };
     const places = candidates(this.#domain, settings, search);
     const failure = await this.#tryEach(places, settings, async (elsewhere) => {
-      // A client that names its own route is taken there and nowhere else.
-      if (this.#request.route) return elsewhere.failure;
-      // The operator trusts the server that `connect` names, also with where it sends us.
-      const mayDial = settings.connect.length > 0 ? () => true : search.mayDial;
+      if (!this.#mayFollow(settings)) return elsewhere.failure;
+      this.#followed = true;
+      // The operator trusts the server that `connect` names, also with where it sends us; but who
+      // speaks in the clear need not be that server.
+      const isKnown = elsewhere.isEncrypted || settings.tls === "never";
+      const isTrusted = settings.connect.length > 0 && isKnown;
+      const mayDial = isTrusted ? () => true : search.mayDial;
       const others = redirection(this.#domain, elsewhere, settings, { ...search, mayDial });
       this.#report(elsewhere.failure, true);
       return await this.#tryEach(others, settings);
@@ -188,9 +201,17 @@ class TcpUpstream implements Upstream {
   }
 
   /**
+   * Once in a session, so that nobody is sent about for ever. A client that names its own route is
+   * taken there and nowhere else; and that a way needs no TLS is said of the way to one place only.
+   */
+  #mayFollow({ tls }: UpstreamConfig): boolean {
+    const { route, secure } = this.#request;
+    return !this.#followed && route === undefined && !(secure && tls === "never");
+  }
+
+  /**
    * Tries these places until a stream is up; the last failure when none comes up. `follow` goes where
-   * a server sends us before anything of it was seen; without it, that is a failure like any other,
-   * so nobody is sent about for ever.
+   * a server sends us before anything of it was seen; without it, that is a failure like any other.
    */
   async #tryEach(
     places: AsyncIterable<Candidate | Failure>,
@@ -200,12 +221,18 @@ class TcpUpstream implements Upstream {
     let failure: Failure | undefined;
     for await (const place of places) {
       if (failure !== undefined) this.#report(failure, true);
-      failure = "reason" in place ? place : await this.#attempt(place, settings);
-      const otherHost = failure?.otherHost;
-      if (failure !== undefined && otherHost !== undefined && follow && !("reason" in place)) {
-        failure = await follow({ failure, otherHost, direct: place.direct });
+      if ("reason" in place) {
+        failure = place;
+        continue;
+      }
+      failure = await this.#attempt(place, settings);
+      if (failure?.otherHost !== undefined && follow) {
+        const { otherHost, isEncrypted = false } = failure;
+        failure = await follow({ failure, otherHost, isEncrypted, direct: place.direct });
       }
       if (failure === undefined || this.#over) return undefined;
+      // A domain's owner decides how many places there are, and a stranger how often they are tried.
+      if (++this.#attempts === MAX_ATTEMPTS) break;
     }
     return failure;
   }
@@ -218,6 +245,7 @@ class TcpUpstream implements Upstream {
     const hostname = asciiDomain(this.#domain) ?? this.#domain;
     const tls = { hostname, verify, fingerprints, ca, identity };
     const timeout = settings.connectTimeout;
+    const begun = clock.now();
     let pipe: Pipe;
     try {
       pipe = await within(
@@ -226,6 +254,7 @@ class TcpUpstream implements Upstream {
         (signal) => dial(candidate, direct || settings.tls !== "never" ? tls : undefined, signal),
       );
     } catch (error) {
+      if (clock.now() - begun >= candidate.patience) candidate.silent();
       return { phase: "tcp", target, reason: words(error) };
     }
     if (this.#over) {
@@ -267,7 +296,10 @@ class TcpUpstream implements Upstream {
         },
         ended: (end, phase) => {
           if (this.#early === undefined) this.#finish(this.#lost(end));
-          else resolve(this.#over ? undefined : failed(end, phase, target));
+          else {
+            const isEncrypted = stream.encrypted;
+            resolve(this.#over ? undefined : { ...failed(end, phase, target), isEncrypted });
+          }
         },
         fault: (error) => {
           this.#fault(error);

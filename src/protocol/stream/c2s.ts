@@ -29,6 +29,7 @@
 import { ActionQueue } from "../action_queue.ts";
 import type { StreamAttributes } from "./stream_attributes.ts";
 import { type HiddenSasl, readFeatures } from "./features.ts";
+import { judgeLogins } from "./login.ts";
 import { checkHeader, headerBytes, readHeader } from "./header.ts";
 import { NS } from "../xml/names.ts";
 import type { XmlErrorKind } from "../xml/errors.ts";
@@ -121,7 +122,7 @@ export class C2sStream {
   /** The server's header, from when it came until the stream is up. */
   #header: StreamHeader | undefined;
   #deadline: number | undefined;
-  /** SASL has succeeded, so what comes next is a new stream. */
+  /** SASL has succeeded; but for SASL2, what comes next is a new stream. */
   #authenticated = false;
   /** Something was written since the last look (RFC 6120 §4.6.1). */
   #wrote = false;
@@ -185,7 +186,7 @@ export class C2sStream {
 
   /** Payloads of the client; they wait until the stream is up. The bytes must not change afterwards. */
   send(content: Uint8Array): void {
-    if (this.#state === "open") this.#write(content);
+    if (this.#state === "open") this.#forward(content);
     else if (this.#isBeforeOpen()) this.#waiting.push(content);
   }
 
@@ -287,7 +288,10 @@ export class C2sStream {
           this.#authenticated = true;
           this.#tokenizer.expectRestart();
         }
-        if (is(payload, NS.SASL2, "success")) this.#loggedIn(now);
+        if (is(payload, NS.SASL2, "success")) {
+          this.#authenticated = true;
+          this.#loggedIn(now);
+        }
         this.#payloads.push(
           is(payload, NS.STREAMS, "features")
             ? readFeatures(payload, this.#options.hidden).shown
@@ -325,7 +329,7 @@ export class C2sStream {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const item of waiting) {
-      if (item instanceof Uint8Array) this.#write(item);
+      if (item instanceof Uint8Array) this.#forward(item);
       else this.#restart(item);
     }
   }
@@ -401,6 +405,15 @@ export class C2sStream {
     if (this.#payloads.length === 0) return;
     this.#actions.push({ type: "deliver", payloads: this.#payloads });
     this.#payloads = [];
+  }
+
+  #forward(content: Uint8Array): void {
+    const { hidden } = this.#options;
+    if (hidden === undefined || this.#authenticated) return this.#write(content);
+    const { content: allowed, failures } = judgeLogins(content, hidden);
+    if (allowed.length > 0) this.#write(allowed);
+    this.#payloads.push(...failures);
+    this.#flush();
   }
 
   #restart({ attributes }: Restart): void {

@@ -53,11 +53,18 @@ export function readFeatures(payload: Payload, hidden?: HiddenSasl): Features {
  * XEP-0440 §5: a client that sees `*-PLUS` without the list of types, or the list without `*-PLUS`,
  * takes it for an attack, so both go or both stay.
  */
-function isHidden(offer: Payload, { channelBinding, mechanisms }: HiddenSasl): boolean {
-  if (offer.namespace === NS.SASL_CB) return channelBinding;
-  if (offer.name !== "mechanism") return false;
-  const name = textContent(offer.bytes);
-  return (channelBinding && name.endsWith("-PLUS")) || mechanisms.includes(name);
+function isHidden(offer: Payload, hidden: HiddenSasl): boolean {
+  if (offer.namespace === NS.SASL_CB) return hidden.channelBinding;
+  return offer.name === "mechanism" && isHiddenMechanism(textContent(offer.bytes), hidden);
+}
+
+/** Whether clients are not to use it; with channel binding it is the same mechanism. */
+export function isHiddenMechanism(
+  name: string,
+  { channelBinding, mechanisms }: HiddenSasl,
+): boolean {
+  return (channelBinding && name.endsWith("-PLUS")) ||
+    mechanisms.includes(name.replace(/-PLUS$/, ""));
 }
 
 /** The element with each child as `show` wants it, or without it; itself when all stay as they are. */

@@ -120,7 +120,7 @@ Deno.test("U-030 S-012 single mechanisms are hidden by their whole name, whateve
     }</s:mechanisms></stream:features>`;
   const declared = ` xmlns:s='${SASL}'`;
   const all = offer("ANONYMOUS", "X-ANONYMOUS", "EXTERNAL", "EXTERNAL-PLUS", "&#65;NONYMOUS");
-  assert.equal(read(all, declared, hidden).shown, offer("X-ANONYMOUS", "EXTERNAL-PLUS"));
+  assert.equal(read(all, declared, hidden).shown, offer("X-ANONYMOUS"));
   const elsewhere =
     "<stream:features><x xmlns='urn:x'><mechanism>ANONYMOUS</mechanism></x></stream:features>";
   assert.equal(read(elsewhere, "", hidden).shown, elsewhere);
