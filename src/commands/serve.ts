@@ -7,6 +7,9 @@ import { version } from "../version.ts";
 import type { Output } from "./check.ts";
 import { UNVERIFIED, unverifiedDomains } from "./unverified.ts";
 
+/** Milliseconds that requests which are not complete have, when everything else is over. */
+const LAST_REQUESTS = 1_000;
+
 /** A connection manager at work on its listeners. */
 export interface Service {
   /** Addresses that accept, as `http://host:port` or `http+unix:path`. */
@@ -46,7 +49,12 @@ export async function startService(
     async stop() {
       // Held requests are answered first: a front that closes waits for them.
       await manager.shutdown();
-      await Promise.all(listeners.map((listener) => listener.close()));
+      const closed = Promise.all(listeners.map((listener) => listener.close()));
+      // A client that holds back half of its request would keep the listener for as long.
+      const { promise: patience, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, LAST_REQUESTS);
+      await Promise.race([closed, patience]);
+      clearTimeout(timer);
     },
   };
 }

@@ -347,14 +347,16 @@ export const privateKeyFile: Kind<string> = text((path, site) => {
     return site.report(`cannot read ${show(path)}: ${whyUnreadable(error)}`);
   }
   try {
-    createPrivateKey(content);
+    const { asymmetricKeyType: type = "" } = createPrivateKey(content);
+    // The platform's TLS signs with no other.
+    if (["rsa", "ec", "ed25519"].includes(type)) return content;
+    return site.report(`${show(path)} holds a key of type ${type}; use one of RSA, EC or Ed25519`);
   } catch {
     const why = /ENCRYPTED/.test(content) ? "is locked with a password" : "holds no private key";
     return site.report(
       `${show(path)} ${why}; write the path of a PEM file with an unlocked private key`,
     );
   }
-  return content;
 });
 
 /** The reason and the cure for a file that could not be read. */

@@ -64,7 +64,7 @@ export function settle(draft: Draft): Config {
     upstream: domainConfig(common),
     domains: new Map(
       [...draft.domains].map(([pattern, { settings }]) =>
-        [pattern, domainConfig(new Map([...common, ...settings]))] as const
+        [pattern, domainConfig(inherited(common, settings))] as const
       ),
     ),
     log: { level: log.level, format: log.format },
@@ -102,6 +102,16 @@ function domainConfig(settings: Settings): DomainConfig {
     boshUrl: own.bosh_url,
     websocketUrl: own.websocket_url,
   };
+}
+
+/**
+ * A domain's own settings over those that hold for every domain. Whoever says how a domain's certificate
+ * is known means it to be verified, whatever was said for the others.
+ */
+function inherited(common: Settings, own: Settings): Settings {
+  const all = new Map([...common, ...own]);
+  if (!own.has("verify") && (own.has("ca") || own.has("fingerprints"))) all.delete("verify");
+  return all;
 }
 
 function checkListeners(draft: Draft, config: Config): void {
@@ -192,7 +202,7 @@ function checkDomains(draft: Draft, config: Config): void {
 function checkCertificates(draft: Draft): void {
   const { upstream } = draft.single;
   for (const own of [upstream, ...[...draft.domains.values()].map(({ settings }) => settings)]) {
-    const all = new Map([...upstream, ...own]);
+    const all = inherited(upstream, own);
     const { client_cert, client_key, ca, verify, fingerprints } = values(domainKeys, all);
     const one = own.get("client_cert") ?? own.get("client_key");
     if (one !== undefined && (client_cert === undefined) !== (client_key === undefined)) {
@@ -223,12 +233,12 @@ function checkCertificates(draft: Draft): void {
         );
       }
     }
-    const lax = own.get("verify") ?? own.get("fingerprints");
-    if (lax !== undefined && !verify && fingerprints.length > 0) {
+    const lax = own.get("verify") ?? own.get("fingerprints") ?? own.get("ca");
+    if (lax !== undefined && !verify && (fingerprints.length > 0 || ca !== undefined)) {
       draft.contradiction(
         ["domains", "upstream.verify", "upstream.fingerprints"],
         lax.place,
-        "verify = false takes any certificate, and fingerprints only the one that they name; leave one of them out",
+        "verify = false takes any certificate, and ca and fingerprints say which is the right one; leave one or the other out",
       );
     }
   }

@@ -245,7 +245,11 @@ class DenoSocket implements MessageSocket {
    * it has left: so it is not given to the platform until they have.
    */
   #closeWhenSent(code: number, tries: number): void {
-    // Deno refuses to close what is not open yet or no longer.
+    // Deno refuses to close what is not open yet, or no longer.
+    if (this.#socket.readyState === WebSocket.CONNECTING) {
+      this.#socket.onopen = () => this.#closeWhenSent(code, tries);
+      return;
+    }
     if (this.#socket.readyState !== WebSocket.OPEN) return;
     if (this.#socket.bufferedAmount === 0 || tries === 0) return this.#socket.close(code);
     this.#closing = setTimeout(() => this.#closeWhenSent(code, tries - 1), CLOSE_INTERVAL);

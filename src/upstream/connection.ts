@@ -38,6 +38,8 @@ export interface ConnectionOptions {
 const IDLE_BUFFER = 1024;
 /** Bytes of the buffer that takes over while reads fill the idle one. */
 const BUSY_BUFFER = 16_384;
+/** Bytes of memory that a piece takes which waits to be written, besides its own. */
+export const PIECE_COST = 256;
 /** Milliseconds that the last bytes may take to leave. */
 const FLUSH_TIMEOUT = 2_000;
 
@@ -119,7 +121,7 @@ export class Connection {
     this.#pipe.close();
   }
 
-  /** Bytes not yet handed to the network. */
+  /** Bytes not yet handed to the network, and what it costs to keep them. */
   get queuedBytes(): number {
     return this.#queuedBytes;
   }
@@ -223,7 +225,7 @@ export class Connection {
   #write(bytes: Uint8Array): void {
     if (!this.#writable) return;
     this.#outgoing.push(bytes);
-    this.#queuedBytes += bytes.length;
+    this.#queuedBytes += bytes.length + PIECE_COST;
     this.#writer ??= this.#drain();
   }
 
@@ -232,6 +234,7 @@ export class Connection {
     try {
       while (this.#outgoing.length > 0) {
         const batch = joined(this.#outgoing);
+        this.#queuedBytes -= this.#outgoing.length * PIECE_COST;
         this.#outgoing = [];
         await this.#pipe.write(batch);
         this.#queuedBytes -= batch.length;

@@ -48,7 +48,7 @@ export interface Upstream {
    * management keeps the session for resumption (RFC 7395 §3.6, XEP-0198).
    */
   abort(): void;
-  /** Bytes accepted by `send` and not yet handed to the network. */
+  /** Bytes accepted by `send` and not yet handed to the network, with what it costs to keep them. */
   readonly queuedBytes: number;
 }
 

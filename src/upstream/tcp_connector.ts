@@ -11,7 +11,7 @@ import {
   redirection,
   type Search,
 } from "./candidates.ts";
-import { Connection } from "./connection.ts";
+import { Connection, PIECE_COST } from "./connection.ts";
 import type { Connector, Upstream, UpstreamEvents, UpstreamRequest } from "./connector.ts";
 import { dial, type Pipe } from "./dial.ts";
 import { Resolver } from "./dns/resolver.ts";
@@ -114,7 +114,7 @@ class TcpUpstream implements Upstream {
     if (this.#over) return;
     if (this.#early !== undefined) {
       this.#early.push(content);
-      this.#earlyBytes += content.length;
+      this.#earlyBytes += content.length + PIECE_COST;
     }
     this.#connection?.send(content);
   }
@@ -122,6 +122,7 @@ class TcpUpstream implements Upstream {
   restart(restart: Restart = {}): void {
     if (this.#over) return;
     this.#early?.push(restart);
+    this.#earlyBytes += PIECE_COST;
     this.#connection?.restart(restart);
   }
 

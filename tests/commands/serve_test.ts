@@ -19,6 +19,18 @@ Deno.test("SIGINT ends the service too", async () => {
   assert.equal(await service.end("SIGINT"), 0);
 });
 
+Deno.test("B-122 a client that holds back half of its request does not keep a process that is told to end", async () => {
+  await using service = await start("serve", "--listen", "127.0.0.1:0");
+  const { hostname, port } = new URL(service.url);
+  const half = await Deno.connect({ hostname, port: Number(port) });
+  const request = "POST /http-bind HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n<body ";
+  await half.write(new TextEncoder().encode(request));
+  // It has come when a request behind it has been answered.
+  await (await fetch(service.url)).body?.cancel();
+  assert.equal(await service.end("SIGTERM"), 0);
+  half.close();
+});
+
 Deno.test("a place that is taken is named, with status 1", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const place = `127.0.0.1:${listener.addr.port}`;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
 import { authority, certificate } from "../support/certificates/certificates.ts";
-import { assertMistake, load, mistakesOf } from "../support/configuration.ts";
+import { assertMistake, CERTIFICATE, load, mistakesOf } from "../support/configuration.ts";
 
 const listen = (address: string) => `[[listen]]\naddress = "${address}"\n`;
 
@@ -199,10 +199,18 @@ Deno.test("a client certificate goes together with fingerprints or no authority 
 
 Deno.test("a certificate is verified, known by its fingerprint, or any", () => {
   const print = `fingerprints = ["${"00".repeat(32)}"]`;
-  assertMistake(`[upstream]\nverify = false\n${print}`, /leave one of them out$/);
-  assertMistake(
-    `[upstream]\nverify = false\n[domains.a]\n${print}`,
-    /^4: domains\.a\.fingerprints: /,
-  );
+  assertMistake(`[upstream]\nverify = false\n${print}`, /leave one or the other out$/);
+  assertMistake(`[domains.a]\nverify = false\n${print}`, /^2: domains\.a\.verify: /);
+  const files = { "/etc/ca.pem": CERTIFICATE };
+  assertMistake('[domains.a]\nca = "ca.pem"\nverify = false', /leave one or the other out$/, {
+    files,
+  });
+  // Who says how a domain is known means it to be verified.
+  for (const own of [print, 'ca = "ca.pem"']) {
+    const { domains } = load(`[upstream]\nverify = false\n[domains.a]\n${own}\n[domains.b]`, {
+      files,
+    });
+    assert.deepEqual([domains.get("a")!.verify, domains.get("b")!.verify], [true, false]);
+  }
   load(`[upstream]\n${print}\n[domains.a]\nverify = false\nfingerprints = []`);
 });

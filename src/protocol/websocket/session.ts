@@ -175,7 +175,7 @@ export class WebSocketSession {
   deliver(now: number, payloads: readonly Payload[]): void {
     if (this.#state === "closing" || this.#state === "over") return;
     for (const payload of payloads) {
-      if (payload.name === "failure" && payload.namespace === NS.SASL) this.#mayRestart = false;
+      if (payload.namespace === NS.SASL) this.#heed(payload);
       this.#act({ type: "message", bytes: payloadMessage(payload) });
     }
     this.alive(now);
@@ -241,6 +241,8 @@ export class WebSocketSession {
         return this.#fail(now, "connection-timeout", "the client said nothing");
       case "open": {
         const seconds = this.#init.idleTimeout / 1000;
+        // Who is silent may be gone without knowing, and come back to resume (XEP-0198).
+        this.#closeUpstream({ clean: false });
         return this.#fail(now, "connection-timeout", `nothing was said for ${seconds} s`);
       }
       case "over":
@@ -348,6 +350,13 @@ export class WebSocketSession {
     const [right, wrong] = this.#framing === "draft" ? [STREAMS, FRAMING] : [FRAMING, STREAMS];
     const reason = `streams begin and end in the namespace ${right} here, not in ${wrong}`;
     this.#fail(now, "invalid-namespace", reason);
+  }
+
+  /** §3.7: after success, and never after a failure, the client opens again. */
+  #heed({ name }: Payload): void {
+    if (name === "failure") this.#mayRestart = false;
+    // It may have opened again already, or have begun to log in twice.
+    else if (name === "success" && this.#unanswered.length === 0) this.#mayRestart = true;
   }
 
   /** §3.6: the upstream is closed in good order first, and may still have something to say. */

@@ -64,6 +64,8 @@ export class DnsClient {
         resolve();
       });
       await promise;
+      // Its turn is the next one's.
+      if (signal.aborted) this.#wake();
       signal.throwIfAborted();
     }
     this.#free--;

@@ -212,6 +212,22 @@ Deno.test("W-025 an authentication that failed, or was taken back, lets nobody o
   assert.match(again.take()[0]!, /<policy-violation /, "one restart for one authentication");
 });
 
+Deno.test("W-024 W-025 a second attempt that was sent before the first had failed counts when it succeeds", () => {
+  const talk = open();
+  talk.client(AUTH);
+  talk.client("<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+  talk.client(AUTH);
+  talk.server("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><aborted/></failure>");
+  talk.server(SUCCESS);
+  talk.take();
+  talk.client(OPEN);
+  assert.deepEqual(talk.take(), ["restart"]);
+  talk.opened("s2");
+  talk.take();
+  talk.client(OPEN);
+  assert.match(talk.take()[0]!, /<policy-violation /);
+});
+
 Deno.test("W-025 <open/> again without authentication is a policy violation", () => {
   const talk = open();
   talk.client(OPEN);
