@@ -233,7 +233,7 @@ class TcpUpstream implements Upstream {
       }
       if (failure === undefined || this.#over) return undefined;
       // A domain's owner decides how many places there are, and a stranger how often they are tried.
-      if (++this.#attempts === MAX_ATTEMPTS) break;
+      if (++this.#attempts >= MAX_ATTEMPTS) break;
     }
     return failure;
   }

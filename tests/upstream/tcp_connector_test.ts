@@ -847,3 +847,14 @@ socketTest("a mapped host is asked of the configured name server, and may be pri
   session.upstream.abort();
   await session.until("ended");
 }, "dnsmasq");
+
+socketTest("D-010 of many places, sixteen are dialled for one session", async () => {
+  const gone = await ScriptedServer.listen();
+  const { port } = gone;
+  await gone[Symbol.asyncDispose]();
+  const place = { direct: false, hostname: "127.0.0.1", port };
+  const session = new Session({ settings: { connect: Array(20).fill(place), tls: "never" } });
+  await session.until("ended: ");
+  assert.equal(session.failures.length, 16);
+  assert.equal(session.failures.at(-1), `tcp 127.0.0.1:${port}`);
+});

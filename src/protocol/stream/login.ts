@@ -29,6 +29,8 @@ export function judgeLogins(content: Uint8Array, hidden: HiddenSasl): Judged {
   const failures: Payload[] = [];
   let from = STREAM.length;
   for (let item; (item = tokenizer.next());) {
+    // All of it was read before; what cannot be judged must not pass.
+    if (item.type === "error") throw new Error(`payloads cannot be read: ${item.error.message}`);
     if (item.type !== "payload") continue;
     const { payload, start, end } = item;
     if (!isHiddenMechanism(mechanismOf(payload), hidden)) continue;

@@ -47,3 +47,7 @@ Deno.test("S-012 U-030 everything else passes as it is", () => {
     ]
   ) assert.deepEqual(judge(content), { content, failures: [] }, content);
 });
+
+Deno.test("S-012 what cannot be judged does not pass", () => {
+  assert.throws(() => judge("<a/><p:a/>"), /payloads cannot be read/);
+});
