@@ -160,7 +160,7 @@ function pathAndQuery({ path, query }: Request): string {
 
 /** A target without what `Request` has elsewhere, or does not tell apart. */
 function originForm(target: string): string {
-  const origin = target.replace(/^https?:\/\/[^/?]*/i, "").replace(/\?$/, "");
+  const origin = target.replace(/^https?:\/\/[^/?]*/i, "").replace(/^([^?]*)\?$/, "$1");
   return origin === "" || origin.startsWith("?") ? `/${origin}` : origin;
 }
 
