@@ -1,9 +1,11 @@
+import { X509Certificate } from "node:crypto";
 import { joinHostPort } from "../config/address.ts";
 import type { Config, DiscoveryConfig, ListenConfig, UpstreamConfig } from "../config/config.ts";
 import { configFile, loadConfig } from "../config/load.ts";
 import type { ConfigSources } from "../config/load.ts";
 import { ConfigError } from "../config/mistakes.ts";
 import { linksOf } from "../server/discovery.ts";
+import { day, describeNames, untimelyCertificates } from "./untimely.ts";
 import { UNVERIFIED, unverifiedDomains } from "./unverified.ts";
 
 /** Where a command writes to; each call is one or more whole lines, without the last line end. */
@@ -28,7 +30,12 @@ export function checkCommand(sources: ConfigSources, { stdout, stderr }: Output)
     return 2;
   }
   stdout(`${configFile(sources) ?? "built-in defaults"}: ok`);
-  for (const listen of config.listen) stdout(`  listen  ${describeListener(listen, config)}`);
+  for (const listen of config.listen) {
+    stdout(`  listen  ${describeListener(listen, config)}`);
+    for (const { cert } of listen.tls?.certificates ?? []) {
+      stdout(`          certificate: ${describeCertificate(cert)}`);
+    }
+  }
   const domains = config.domains.size === 0
     ? [["*", config.upstream, "* (every domain)"] as const]
     : [...config.domains].map(([pattern, domain]) => [pattern, domain, pattern] as const);
@@ -39,25 +46,33 @@ export function checkCommand(sources: ConfigSources, { stdout, stderr }: Output)
     }
   }
   for (const domain of unverifiedDomains(config)) stdout(`  WARNING ${domain}: ${UNVERIFIED}`);
+  for (const warning of untimelyCertificates(config, Date.now())) stdout(`  WARNING ${warning}`);
   return 0;
 }
 
 /** What clients are told by host-meta; the pattern stands for the domain's name. */
 function describeLinks(pattern: string, domain: DiscoveryConfig, config: Config): string {
   // Nobody else is told anything (XEP-0156 §2.2), and whoever reaches a unix socket is trusted.
-  if (config.http.trustedProxies.length === 0 && !config.listen.some(({ at }) => "unix" in at)) {
+  const https = config.listen.some(({ tls }) => tls !== undefined);
+  const proxies = config.http.trustedProxies.length > 0 ||
+    config.listen.some(({ at }) => "unix" in at);
+  if (!https && !proxies) {
     return "none, because it is for HTTPS only and http.trusted_proxies is empty";
   }
   const links = linksOf(config, domain, pattern) ?? [];
   const whenever = linksOf(config, domain, undefined) !== undefined;
   return [
     links.map(({ href }) => href).join(", ") || "nothing",
-    ...(whenever ? [] : ["if a trusted proxy says that it was asked by HTTPS"]),
+    ...(whenever ? [] : [
+      https ? "if it was asked by HTTPS" : "if a trusted proxy says that it was asked by HTTPS",
+    ]),
   ].join(", ");
 }
 
-function describeListener({ at, serve }: ListenConfig, { bosh, websocket }: Config): string {
-  const where = "unix" in at ? `unix:${at.unix}` : `http://${joinHostPort(at.address, at.port)}`;
+function describeListener({ at, serve, tls }: ListenConfig, { bosh, websocket }: Config): string {
+  const where = "address" in at
+    ? `${tls === undefined ? "http" : "https"}://${joinHostPort(at.address, at.port)}`
+    : `${"unix" in at ? `unix:${at.unix}` : `fd ${at.fd}`}${tls === undefined ? "" : " (HTTPS)"}`;
   const what = serve.map((service) => {
     switch (service) {
       case "bosh":
@@ -71,6 +86,11 @@ function describeListener({ at, serve }: ListenConfig, { bosh, websocket }: Conf
     }
   });
   return `${where}: ${what.join(", ")}`;
+}
+
+/** The names that a certificate is for, and its last day. */
+function describeCertificate(cert: string): string {
+  return `${describeNames(cert)}; until ${day(new X509Certificate(cert).validToDate)}`;
 }
 
 function describeTarget({ connect, tls, verify, fingerprints }: UpstreamConfig): string {

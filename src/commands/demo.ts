@@ -64,7 +64,9 @@ export async function startDemo(
 
 function demoConfig(port: number, upstreamPort: number): Config {
   const defaults = loadConfig({});
+  const [loopback] = defaults.listen;
   const listen: ListenConfig = {
+    ...loopback!,
     at: { address: "127.0.0.1", port },
     serve: ["bosh", "websocket"],
   };

@@ -38,6 +38,7 @@ export async function startService(
   for (const listen of config.listen) {
     const handler = manager.handler(listen.serve);
     try {
+      if (listen.server === "sockets") throw new Error('server = "sockets" is not there yet');
       listeners.push(await listenDeno(listen, handler, (error) => manager.fault(error)));
     } catch (error) {
       await Promise.all(listeners.map((listener) => listener.close()));
@@ -118,7 +119,11 @@ function endOfService(): Promise<Deno.Signal> {
 }
 
 function whyNot(at: Config["listen"][number]["at"], error: unknown): string {
-  const where = "unix" in at ? `unix:${at.unix}` : `${at.address} port ${at.port}`;
+  const where = "unix" in at
+    ? `unix:${at.unix}`
+    : "fd" in at
+    ? `fd ${at.fd}`
+    : `${at.address} port ${at.port}`;
   const cannot = `cannot listen on ${where}: `;
   if (error instanceof Deno.errors.AddrInUse) {
     return `${cannot}another program does; end it, or choose another place with --listen`;

@@ -25,9 +25,33 @@ export interface Config {
 export type Service = "bosh" | "websocket" | "discovery";
 
 export interface ListenConfig {
-  /** A TCP address, or the path of a unix socket. */
-  readonly at: { readonly address: string; readonly port: number } | { readonly unix: string };
+  /** A TCP address, the path of a unix socket, or a listening socket that was inherited (systemd's socket activation). */
+  readonly at:
+    | { readonly address: string; readonly port: number }
+    | { readonly unix: string }
+    | { readonly fd: number };
   readonly serve: readonly Service[];
+  /** `"deno"`: Deno.serve. `"sockets"`: our own codecs over plain sockets. */
+  readonly server: "deno" | "sockets";
+  /** Connections at a time; `sockets` only. */
+  readonly maxConnections: number;
+  /** Of those, from one address (an IPv6 /64 counts as one); trusted proxies may have any number. */
+  readonly maxConnectionsPerAddress: number;
+  readonly tls: TlsConfig | undefined;
+}
+
+export interface TlsConfig {
+  /** Never empty. A client gets the one that has the name it asks for; else the first. */
+  readonly certificates: readonly CertificateConfig[];
+  /** PEM certificates of authorities, and then only clients with a certificate of theirs get in; `undefined`: nobody is asked for one. */
+  readonly clientCa: string | undefined;
+}
+
+export interface CertificateConfig {
+  /** PEM: the server's own certificate, then its chain. */
+  readonly cert: string;
+  /** PEM (PKCS#8), without a password. */
+  readonly key: string;
 }
 
 export interface HttpConfig {
@@ -38,6 +62,17 @@ export interface HttpConfig {
   readonly maxBody: number;
   /** Added to every answer. */
   readonly headers: Readonly<Record<string, string>>;
+  /**
+   * `sockets` only, as the three that follow: from acceptance, or from the first octet of a later
+   * request, until a head is complete. TLS counts in.
+   */
+  readonly headTimeout: number;
+  /** From the end of a head until its body is complete. */
+  readonly bodyTimeout: number;
+  /** Of a connection between two requests. */
+  readonly keepaliveTimeout: number;
+  /** While a client takes nothing of what it is sent. */
+  readonly writeTimeout: number;
 }
 
 export interface BoshConfig {

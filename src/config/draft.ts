@@ -34,7 +34,8 @@ export class Draft {
   /** Reads one value into `settings`; `path` is what a mistake leaves unknown. */
   read(settings: Settings, name: string, key: Key<unknown>, written: Written): void {
     const { value, path, place, readFile } = written;
-    const report: Site["report"] = (message, within) => this.fault(path, place(within), message);
+    const report: Site["report"] = (message, ...within) =>
+      this.fault(path, place(...within), message);
     const read = key.kind.read(value, { report, readFile });
     if (read !== undefined) settings.set(name, { value: read, place: place() });
   }
@@ -45,8 +46,8 @@ export interface Written {
   readonly value: unknown;
   /** What a mistake leaves unknown, for {@link Draft.faulty}. */
   readonly path: string;
-  /** Where it is written, or the element or key of it that `within` names. */
-  readonly place: (within?: number | string) => Place;
+  /** Where it is written, or the element or key of it that `within` leads to. */
+  readonly place: (...within: readonly (number | string)[]) => Place;
   readonly readFile: Site["readFile"];
 }
 

@@ -146,12 +146,13 @@ class DocumentReader {
     name: string,
     { keys, value, path }: { keys: Section; value: unknown; path: string },
   ): void {
-    const place = (within?: number | string) => {
-      if (within === undefined) return this.#place(path);
-      return this.#place(
-        typeof within === "number" ? `${path}[${within}]` : joinPath(path, within),
+    const place = (...within: readonly (number | string)[]) =>
+      this.#place(
+        within.reduce<string>(
+          (path, step) => typeof step === "number" ? `${path}[${step}]` : joinPath(path, step),
+          path,
+        ),
       );
-    };
     this.#draft.read(settings, name, keys[name]!, { value, path, place, readFile: this.#readFile });
   }
 

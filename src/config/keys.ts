@@ -1,5 +1,6 @@
 import * as kinds from "./kinds.ts";
 import type { Kind } from "./kinds.ts";
+import { serverCertificates } from "./tls_kind.ts";
 
 /** A key of the configuration: everything that reading, checking and the example file need to know. */
 export interface Key<T> {
@@ -50,6 +51,11 @@ export const sections = {
       '"/run/causeway/http.sock"',
       "Path of a unix socket to listen on, instead of address and port.",
     ),
+    fd: absent(
+      kinds.integer(3, 1_048_576),
+      "3",
+      "A listening socket that this process inherits instead; systemd passes the first as 3.",
+    ),
     serve: key(
       kinds.list(
         kinds.choice(["bosh", "websocket", "discovery"]),
@@ -61,7 +67,31 @@ export const sections = {
       ["bosh", "websocket", "discovery"],
       "What is served there.",
     ),
-    server: key(kinds.choice(["deno"]), "deno", 'The HTTP server: "deno" is Deno\'s own.'),
+    server: absent(
+      kinds.choice(["deno", "sockets"]),
+      '"sockets"',
+      'Absent: "deno" on loopback and unix sockets without tls, "sockets" everywhere else.',
+    ),
+    max_connections: absent(
+      kinds.integer(1, 1_000_000),
+      "10_000",
+      'Connections at a time, with server = "sockets". Absent: 10_000.',
+    ),
+    max_connections_per_address: absent(
+      kinds.integer(1, 1_000_000),
+      "500",
+      "Of those, from one address (IPv6: one /64) that is no trusted proxy. Absent: 500.",
+    ),
+    tls: absent(
+      serverCertificates,
+      '{ cert = "/etc/ssl/fullchain.pem", key = "/etc/ssl/privkey.pem" }',
+      "HTTPS: PEM files of a certificate with its chain, its key, and key_password_file if it is locked.",
+    ),
+    client_ca: absent(
+      kinds.certificateFile,
+      '"/etc/ssl/client-ca.pem"',
+      "PEM file of authorities: only who shows a certificate of theirs gets in. Absent: anybody.",
+    ),
   },
   http: {
     trusted_proxies: key(
@@ -83,6 +113,22 @@ export const sections = {
       kinds.headers,
       {},
       'Headers added to every answer, such as { Strict-Transport-Security = "max-age=63072000" }.',
+    ),
+    head_timeout: key(
+      kinds.integer(1, 300),
+      10,
+      "Seconds that a client has for a request's head; after connecting, for TLS and the first one.",
+    ),
+    body_timeout: key(kinds.integer(1, 3_600), 30, "Seconds that a client has for a body."),
+    keepalive_timeout: key(
+      kinds.integer(1, 3_600),
+      75,
+      "Seconds that a connection may be idle between two requests.",
+    ),
+    write_timeout: key(
+      kinds.integer(1, 3_600),
+      30,
+      "Seconds after which a client that takes nothing of what it is sent is lost.",
     ),
   },
   bosh: {

@@ -14,8 +14,8 @@ export interface Kind<T> {
 
 /** The place that a value is read from. */
 export interface Site {
-  /** Reports a mistake in the value, or in the element or key of it that `within` names. */
-  report(message: string, within?: number | string): undefined;
+  /** Reports a mistake in the value, or in the element or key of it that `within` leads to. */
+  report(message: string, ...within: readonly (number | string)[]): undefined;
   /** Reads a file that the value names, relative to where the value stands. */
   readFile(path: string): string;
 }
@@ -315,14 +315,19 @@ export const fingerprint: Kind<string> = text((written, site) => {
   );
 });
 
-/** Path of a file with PEM certificates; read to the certificates themselves. */
-export const certificateFile: Kind<string> = text((path, site) => {
-  let content: string;
+/** Path of a file; read to its text. */
+export const textFile: Kind<string> = text((path, site) => {
   try {
-    content = site.readFile(path);
+    return site.readFile(path);
   } catch (error) {
     return site.report(`cannot read ${show(path)}: ${whyUnreadable(error)}`);
   }
+});
+
+/** Path of a file with PEM certificates; read to the certificates themselves. */
+export const certificateFile: Kind<string> = text((path, site) => {
+  const content = textFile.read(path, site);
+  if (content === undefined) return undefined;
   const right = `write the path of a file with "-----BEGIN CERTIFICATE-----" blocks`;
   const certificates = content.match(
     /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g,
@@ -340,12 +345,8 @@ export const certificateFile: Kind<string> = text((path, site) => {
 
 /** Path of a file with a PEM private key that needs no password; read to the key itself. */
 export const privateKeyFile: Kind<string> = text((path, site) => {
-  let content: string;
-  try {
-    content = site.readFile(path);
-  } catch (error) {
-    return site.report(`cannot read ${show(path)}: ${whyUnreadable(error)}`);
-  }
+  const content = textFile.read(path, site);
+  if (content === undefined) return undefined;
   try {
     const { asymmetricKeyType: type = "" } = createPrivateKey(content);
     // The platform's TLS signs with no other.

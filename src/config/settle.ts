@@ -31,6 +31,10 @@ export function settle(draft: Draft): Config {
       allowedOrigins: http.allowed_origins,
       maxBody: http.max_body,
       headers: http.headers,
+      headTimeout: http.head_timeout * 1000,
+      bodyTimeout: http.body_timeout * 1000,
+      keepaliveTimeout: http.keepalive_timeout * 1000,
+      writeTimeout: http.write_timeout * 1000,
     },
     bosh: {
       path: bosh.path,
@@ -78,8 +82,18 @@ export function settle(draft: Draft): Config {
 }
 
 function listenConfig(settings: Settings): ListenConfig {
-  const { unix, address, port, serve } = values(sections.listen, settings);
-  return { at: unix === undefined ? { address, port } : { unix }, serve };
+  const own = values(sections.listen, settings);
+  const { unix, fd, address, port, serve } = own;
+  const at = unix !== undefined ? { unix } : fd !== undefined ? { fd } : { address, port };
+  const local = "unix" in at || ("address" in at && isLoopback(at.address));
+  return {
+    at,
+    serve,
+    server: own.server ?? (local && own.tls === undefined ? "deno" : "sockets"),
+    maxConnections: own.max_connections ?? 10_000,
+    maxConnectionsPerAddress: own.max_connections_per_address ?? 500,
+    tls: own.tls && { certificates: own.tls, clientCa: own.client_ca },
+  };
 }
 
 function domainConfig(settings: Settings): DomainConfig {
@@ -118,26 +132,52 @@ function checkListeners(draft: Draft, config: Config): void {
   const listeners = draft.listeners ?? [];
   for (const [index, { settings, place, sound }] of listeners.entries()) {
     if (!sound) continue;
-    const unix = settings.get("unix");
+    const { at, server } = config.listen[index]!;
+    const [unix, fd] = [settings.get("unix"), settings.get("fd")];
     const tcp = settings.get("address") ?? settings.get("port");
-    if (unix !== undefined && tcp !== undefined) {
+    const crowded = (unix && (tcp ?? fd)) ?? (fd && tcp);
+    if (crowded !== undefined) {
       draft.mistakes.push({
-        ...unix.place,
-        message:
-          "a unix socket has neither address nor port; leave out either, or write two [[listen]] tables",
+        ...(unix ?? fd)!.place,
+        message: unix === undefined
+          ? "a socket that is inherited has its address already; leave out address and port"
+          : "a unix socket has neither address nor port nor fd; leave out either, or write two [[listen]] tables",
       });
       continue;
     }
-    const at = config.listen[index]!.at;
+    checkServer(draft, settings, server);
     const first = listeners.find((other, before) =>
       before < index && other.sound && overlap(config.listen[before]!.at, at)
     )?.place;
     if (first === undefined) continue;
     draft.mistakes.push({
-      ...(unix ?? tcp)?.place ?? place,
-      message: `${describeListener(at)} is taken by ${
+      ...(unix ?? fd ?? tcp)?.place ?? place,
+      message: `${describePlace(at)} is taken by ${
         first.line === undefined ? `another ${first.source}` : `the listener in line ${first.line}`
-      }; leave one of them out, or choose another ${"unix" in at ? "path" : "port"}`,
+      }; leave one of them out, or choose another ${
+        "unix" in at ? "path" : "fd" in at ? "fd" : "port"
+      }`,
+    });
+  }
+}
+
+/** Whether a listener's keys are for the server that serves it. */
+function checkServer(draft: Draft, settings: Settings, server: ListenConfig["server"]): void {
+  const clientCa = settings.get("client_ca");
+  if (clientCa !== undefined && !settings.has("tls")) {
+    draft.mistakes.push({
+      ...clientCa.place,
+      message: "clients show certificates in TLS only; write tls too, or leave client_ca out",
+    });
+  }
+  if (server === "sockets") return;
+  for (const name of ["fd", "tls", "max_connections", "max_connections_per_address"]) {
+    const setting = settings.get(name);
+    if (setting === undefined) continue;
+    const where = settings.has("server") ? "" : " (which is the default here)";
+    draft.mistakes.push({
+      ...setting.place,
+      message: `server = "deno"${where} knows no ${name}; write server = "sockets"`,
     });
   }
 }
@@ -145,6 +185,7 @@ function checkListeners(draft: Draft, config: Config): void {
 /** Whether the second of two listeners could not be opened. */
 function overlap(a: ListenConfig["at"], b: ListenConfig["at"]): boolean {
   if ("unix" in a || "unix" in b) return "unix" in a && "unix" in b && a.unix === b.unix;
+  if ("fd" in a || "fd" in b) return "fd" in a && "fd" in b && a.fd === b.fd;
   if (a.port !== b.port || a.port === 0) return false;
   const [one, other] = [a.address, b.address];
   if (one === other || one === "::" || other === "::") return true;
@@ -161,14 +202,16 @@ function checkOpenProxy(draft: Draft, config: Config, listeners: readonly Table[
   if (config.domains.size > 0 && every === undefined) return;
   for (const [index, { settings, place }] of listeners.entries()) {
     const { at } = config.listen[index]!;
-    if ("unix" in at || isLoopback(at.address)) continue;
+    if ("unix" in at || ("address" in at && isLoopback(at.address))) continue;
     const served = every === undefined
       ? "no domains are named, so every domain is served"
       : `domain "*" (${whereIs(every.place)}) serves every domain`;
     draft.contradiction(
       every === undefined ? ["domains", "open_proxy"] : ["open_proxy"],
-      settings.get("address")?.place ?? place,
-      `${at.address} is not loopback and ${served}: strangers could reach any XMPP server through this machine; ` +
+      (settings.get("fd") ?? settings.get("address"))?.place ?? place,
+      `${
+        "fd" in at ? `whoever reaches fd ${at.fd} is unknown` : `${at.address} is not loopback`
+      } and ${served}: strangers could reach any XMPP server through this machine; ` +
         `write a table [domains."example.org"] for each domain that you serve (or --domain example.org), ` +
         `or open_proxy = true at the top of the file if every domain is meant`,
     );
@@ -281,6 +324,7 @@ function whereIs({ source, line }: Place): string {
   return line === undefined ? source : `line ${line}`;
 }
 
-function describeListener(at: ListenConfig["at"]): string {
+function describePlace(at: ListenConfig["at"]): string {
+  if ("fd" in at) return `fd ${at.fd}`;
   return "unix" in at ? at.unix : joinHostPort(at.address, at.port);
 }

@@ -27,7 +27,7 @@ export interface Listener {
 
 /** Listens; throws what the platform throws when it cannot. `onFault` hears of our own mistakes. */
 export async function listenDeno(
-  { at }: ListenConfig,
+  { at }: Pick<ListenConfig, "at">,
   handle: Handler,
   onFault: (error: unknown) => void,
 ): Promise<Listener> {
@@ -43,6 +43,7 @@ export async function listenDeno(
       },
     };
   }
+  if ("fd" in at) throw new Error("Deno.serve takes no socket that was inherited");
   // The platform's default backlog drops connections when many clients come back at once.
   const server = Deno.serve({
     ...options,

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { checkCommand } from "../../src/commands/check.ts";
-import type { ConfigSources } from "../../src/config/load.ts";
+import { untimelyCertificates } from "../../src/commands/untimely.ts";
+import { type ConfigSources, loadConfig } from "../../src/config/load.ts";
+import { certificate } from "../support/certificates/certificates.ts";
 
 function check(sources: ConfigSources): { status: number; stdout: string[]; stderr: string[] } {
   const stdout: string[] = [];
@@ -78,6 +81,62 @@ Deno.test("U-010 check warns of every domain whose server anybody can be", () =>
   assert.deepEqual(warned(pinned), []);
   const { stdout } = check({ file: "c.toml", readFile: () => pinned });
   assert.ok(stdout.includes("  domain  a.example: SRV lookup, TLS required, by fingerprint"));
+});
+
+Deno.test("check says whom TLS is for and how long, and warns of certificates that no client accepts", () => {
+  const { cert, key } = certificate("example.test");
+  const expired = certificate("expired");
+  const files: Readonly<Record<string, string>> = {
+    "c.pem": cert,
+    "k.pem": key,
+    "e.pem": expired.cert,
+    "e.key": expired.key,
+    "c.toml": `
+      [[listen]]
+      address = "::1"
+      port = 443
+      tls = [{ cert = "c.pem", key = "k.pem" }, { cert = "e.pem", key = "e.key" }]
+      [[listen]]
+      unix = "/run/c.sock"
+      tls = { cert = "c.pem", key = "k.pem" }
+      [[listen]]
+      fd = 3
+      [domains."example.org"]
+    `,
+  };
+  const { stdout } = check({ file: "c.toml", readFile: (path) => files[path]! });
+  const until = (pem: string) => new X509Certificate(pem).validToDate.toISOString().slice(0, 10);
+  const first = `          certificate: example.test, xmpp.example.test; until ${until(cert)}`;
+  const services = "bosh at /http-bind, websocket at /xmpp-websocket" +
+    ", discovery at /.well-known/host-meta";
+  assert.deepEqual(stdout, [
+    "c.toml: ok",
+    `  listen  https://[::1]:443: ${services}`,
+    first,
+    `          certificate: example.test; until ${until(expired.cert)}`,
+    `  listen  unix:/run/c.sock (HTTPS): ${services}`,
+    first,
+    `  listen  fd 3: ${services}`,
+    "  domain  example.org: SRV lookup, TLS required",
+    "          host-meta: https://example.org/http-bind, wss://example.org/xmpp-websocket" +
+    ", if it was asked by HTTPS",
+    `  WARNING the certificate of example.test has expired on ${
+      until(expired.cert)
+    }; get a new one`,
+  ]);
+});
+
+Deno.test("a certificate that is not valid yet is told too", () => {
+  const { cert, key } = certificate("example.test");
+  const tls = { certificates: [{ cert, key }], clientCa: undefined };
+  const listen = [{ ...loadConfig().listen[0]!, tls }];
+  assert.deepEqual(untimelyCertificates({ listen }, Date.now()), []);
+  const [warning, ...more] = untimelyCertificates({ listen }, 0);
+  assert.match(
+    warning!,
+    /example\.test is not valid before 20\d\d-\d\d-\d\d; is the clock right\?$/,
+  );
+  assert.deepEqual(more, []);
 });
 
 Deno.test("check without a file checks the defaults, or the file of CAUSEWAY_CONFIG", () => {

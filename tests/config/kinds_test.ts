@@ -32,8 +32,8 @@ Deno.test("booleans, words and text of the wrong type are mistakes", () => {
   assertMistake('log.format = "xml"', /"xml" is not known here; write "text" or "json"$/);
   assertMistake("bosh.path = 1", /^1: bosh\.path: 1 is not text; write it in quotes$/);
   assertMistake(
-    '[[listen]]\nserver = "sockets"',
-    /^2: listen\[0\]\.server: "sockets" is not known here; write "deno"$/,
+    '[[listen]]\nserver = "node"',
+    /^2: listen\[0\]\.server: "node" is not known here; write "deno" or "sockets"$/,
   );
 });
 

@@ -13,12 +13,20 @@ Deno.test("without any source it listens on loopback and serves every domain", (
     listen: [{
       at: { address: "127.0.0.1", port: 5280 },
       serve: ["bosh", "websocket", "discovery"],
+      server: "deno",
+      maxConnections: 10_000,
+      maxConnectionsPerAddress: 500,
+      tls: undefined,
     }],
     http: {
       trustedProxies: ["127.0.0.0/8", "::1/128"],
       allowedOrigins: ["*"],
       maxBody: 262_144,
       headers: {},
+      headTimeout: 10_000,
+      bodyTimeout: 30_000,
+      keepaliveTimeout: 75_000,
+      writeTimeout: 30_000,
     },
     bosh: {
       path: "/http-bind",

@@ -3,6 +3,11 @@ import { loadConfig } from "../../src/config/load.ts";
 import { authority, certificate } from "../support/certificates/certificates.ts";
 import { assertMistake, CERTIFICATE, load, mistakesOf } from "../support/configuration.ts";
 
+const tls = 'tls = { cert = "cert.pem", key = "key.pem" }';
+const tlsFiles = {
+  "/etc/cert.pem": certificate("example.test").cert,
+  "/etc/key.pem": certificate("example.test").key,
+};
 const listen = (address: string) => `[[listen]]\naddress = "${address}"\n`;
 
 Deno.test("S-006 a listener beyond loopback that serves every domain is refused", () => {
@@ -77,9 +82,89 @@ Deno.test("an open proxy is not suspected when the domains or open_proxy have mi
 Deno.test("unix together with address or port is a contradiction", () => {
   assertMistake(
     '[[listen]]\nport = 80\nunix = "/x"',
-    /^3: listen\[0\]\.unix: a unix socket has neither address nor port; /,
+    /^3: listen\[0\]\.unix: a unix socket has neither address nor port nor fd; /,
   );
   assertMistake('[[listen]]\naddress = "127.0.0.1"\nunix = "/x"', /^3: listen\[0\]\.unix: /);
+});
+
+Deno.test("a socket that is inherited has no other place", () => {
+  const domains = '[domains."example.org"]';
+  const { at, server } = load(`[[listen]]\nfd = 3\n${domains}`).listen[0]!;
+  assert.deepEqual([at, server], [{ fd: 3 }, "sockets"]);
+  assertMistake(
+    `[[listen]]\nport = 80\nfd = 3\n${domains}`,
+    /^3: listen\[0\]\.fd: a socket that is inherited has its address already; leave out address and port$/,
+  );
+  assertMistake(
+    `[[listen]]\nunix = "/x"\nfd = 3\n${domains}`,
+    /^2: listen\[0\]\.unix: a unix socket has neither address nor port nor fd; /,
+  );
+  assertMistake(
+    `[[listen]]\nfd = 3\n[[listen]]\nfd = 3\n${domains}`,
+    /^4: listen\[1\]\.fd: fd 3 is taken by the listener in line 1; .* another fd$/,
+  );
+  assertMistake(`[[listen]]\nfd = 2\n${domains}`, /2 is out of range; write a whole number from 3/);
+});
+
+Deno.test("S-006 a socket that is inherited is one that strangers reach", () => {
+  assertMistake(
+    "[[listen]]\nfd = 3",
+    /^2: listen\[0\]\.fd: whoever reaches fd 3 is unknown and no domains are named, so every domain/,
+  );
+  load("open_proxy = true\n[[listen]]\nfd = 3");
+});
+
+Deno.test("what a listener is served by depends on who reaches it, unless it is written", () => {
+  const server = (keys: string) =>
+    load(`open_proxy = true\n[[listen]]\n${keys}`, { files: tlsFiles }).listen[0]!.server;
+  for (const keys of ["", 'address = "::1"', 'address = "localhost"', 'unix = "/x"']) {
+    assert.equal(server(keys), "deno", keys);
+    assert.equal(server(`${keys}\nserver = "sockets"`), "sockets", keys);
+    assert.equal(server(`${keys}\n${tls}`), "sockets", keys);
+  }
+  for (const keys of ['address = "::"', 'address = "192.0.2.1"', "fd = 3"]) {
+    assert.equal(server(keys), "sockets", keys);
+  }
+  assert.equal(server('address = "::"\nserver = "deno"'), "deno");
+});
+
+Deno.test('server = "deno" takes no key that only "sockets" knows', () => {
+  const keys = { fd: "3", max_connections: "1", max_connections_per_address: "1" };
+  for (const [name, value] of Object.entries(keys)) {
+    assertMistake(
+      `open_proxy = true\n[[listen]]\nserver = "deno"\n${name} = ${value}`,
+      new RegExp(
+        `^4: listen\\[0\\]\\.${name}: server = "deno" knows no ${name}; write server = "sockets"$`,
+      ),
+    );
+  }
+  assertMistake(
+    `[[listen]]\nserver = "deno"\n${tls}`,
+    /^3: listen\[0\]\.tls: server = "deno" knows no tls; write server = "sockets"$/,
+    { files: tlsFiles },
+  );
+  assertMistake(
+    "[[listen]]\nmax_connections = 1",
+    /^2: .*: server = "deno" \(which is the default here\) knows no max_connections; /,
+  );
+  const { maxConnections, maxConnectionsPerAddress } = load(
+    '[[listen]]\nserver = "sockets"\nmax_connections = 5\nmax_connections_per_address = 2',
+  ).listen[0]!;
+  assert.deepEqual([maxConnections, maxConnectionsPerAddress], [5, 2]);
+});
+
+Deno.test("client_ca goes with tls only, and comes out with it", () => {
+  const files = { ...tlsFiles, "/etc/clients.pem": authority() };
+  const clients = 'client_ca = "clients.pem"';
+  assert.equal(
+    load(`[[listen]]\n${tls}\n${clients}`, { files }).listen[0]!.tls!.clientCa,
+    authority(),
+  );
+  assertMistake(
+    `[[listen]]\n${clients}`,
+    /^2: listen\[0\]\.client_ca: clients show certificates in TLS only; write tls too, /,
+    { files },
+  );
 });
 
 Deno.test("listeners that cannot both be opened are a contradiction", () => {

@@ -3,8 +3,6 @@ import type { ListenConfig } from "../../src/config/config.ts";
 import type { Answer, Exchange } from "../../src/server/exchange.ts";
 import { listenDeno, type Listener } from "../../src/server/front_deno.ts";
 
-const SERVE = ["bosh"] as const;
-
 Deno.test("an exchange says what was asked: method, path, query, headers, peer, body", async () => {
   const seen: unknown[] = [];
   const listener = await listen(async (exchange) => {
@@ -102,7 +100,7 @@ Deno.test("IPv4 peers of an IPv6 listener are shown as IPv4", async () => {
       return ok;
     },
     fail,
-    { at: { address: "::", port: 0 }, serve: SERVE },
+    { at: { address: "::", port: 0 } },
   );
   assert.match(listener.url, /^http:\/\/\[::\]:\d+$/);
   const port = listener.url.split(":").at(-1);
@@ -126,10 +124,9 @@ Deno.test("a unix socket: what a crash left behind is removed, one in use is not
   assert.ok((await Deno.lstat(unix)).isSocket);
   const listener = await listen(({ peer }) => ({ ...ok, body: `[${peer.address}]` }), fail, {
     at: { unix },
-    serve: SERVE,
   });
   await assert.rejects(
-    listen(() => ok, fail, { at: { unix }, serve: SERVE }),
+    listen(() => ok, fail, { at: { unix } }),
     Deno.errors.AddrInUse,
   );
   const conn = await Deno.connect({ transport: "unix", path: unix });
@@ -148,7 +145,7 @@ function fail(error: unknown): never {
 function listen(
   handle: (exchange: Exchange) => Answer | Promise<Answer>,
   onFault: (error: unknown) => void = fail,
-  config: ListenConfig = { at: { address: "127.0.0.1", port: 0 }, serve: SERVE },
+  config: Pick<ListenConfig, "at"> = { at: { address: "127.0.0.1", port: 0 } },
 ): Promise<Listener> {
   return listenDeno(config, handle, onFault);
 }

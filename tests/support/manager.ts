@@ -38,10 +38,7 @@ export async function runManager(
   });
   const { serve } = config.listen[0]!;
   const listener = await listenDeno(
-    {
-      at: options.unix === undefined ? { address: "127.0.0.1", port: 0 } : { unix: options.unix },
-      serve,
-    },
+    { at: options.unix === undefined ? { address: "127.0.0.1", port: 0 } : { unix: options.unix } },
     manager.handler(serve),
     (error) => manager.fault(error),
   );

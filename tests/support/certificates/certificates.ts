@@ -10,7 +10,15 @@ export type CertificateName =
   | "self-signed"
   | "version1"
   | "forged"
-  | "client";
+  | "client"
+  | "rsa.test"
+  | "nameless"
+  | "friend"
+  | "friend-expired"
+  | "friend-server"
+  | "friend-version1"
+  | "friend-namesake"
+  | "friend-forged";
 
 /** What a server shows, as PEM. */
 export function certificate(
@@ -28,6 +36,11 @@ export function fingerprint(name: CertificateName): string {
 /** The authority that signed the first four of them, as PEM. */
 export function authority(): string {
   return read("authority.pem");
+}
+
+/** The authority that signed the first four of the friends, as PEM. */
+export function clientAuthority(): string {
+  return read("client-authority.pem");
 }
 
 function read(file: string): string {
