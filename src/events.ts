@@ -57,6 +57,16 @@ export type ManagerEvent =
     /** The bytes are the receiver's to keep. */
     readonly payloads: readonly Payload[];
   }
+  /** A listener has no room for more connections; comes at most once in ten seconds. */
+  | {
+    readonly type: "connections-refused";
+    /** The key of the limit that the last one met. */
+    readonly limit: "max_connections" | "max_connections_per_address";
+    /** Where the last one came from. */
+    readonly address: string;
+    /** Since the event before. */
+    readonly count: number;
+  }
   /** A fault of ours: one session ended for it, the process goes on. */
   | { readonly type: "fault"; readonly session: string | undefined; readonly error: unknown };
 

@@ -88,6 +88,10 @@ export function eventLogger(log: Log): EventSink {
         const fields = { session, domain, ...clientFields(client), stanzas: payloads.length };
         return log.warn("stanzas not delivered", fields);
       }
+      case "connections-refused": {
+        const { limit, address, count } = event;
+        return log.warn("connections refused", { limit: `listen.${limit}`, address, count });
+      }
       case "fault": {
         const { session, error } = event;
         return log.error("fault in Causeway; please report it", {

@@ -1,13 +1,15 @@
 import { type Clock, systemClock } from "./clock.ts";
-import type { Config, Service } from "./config/config.ts";
+import type { Config, ListenConfig, Service } from "./config/config.ts";
 import { domainKey, findDomain } from "./config/domains.ts";
 import type { ManagerEvent } from "./events.ts";
 import { boshEndpoint } from "./server/bosh_endpoint.ts";
 import { TrustedProxies } from "./server/client_address.ts";
 import { discoveryRoutes } from "./server/discovery.ts";
 import type { Handler } from "./server/exchange.ts";
-import { denoFetch } from "./server/front_deno.ts";
+import { denoFetch, listenDeno } from "./server/front_deno.ts";
+import { listenSockets } from "./server/front_sockets.ts";
 import { type Route, router } from "./server/http.ts";
+import type { Listener } from "./server/listener.ts";
 import { Registry } from "./server/registry.ts";
 import type { SessionShell } from "./server/session_shell.ts";
 import { wantsWebSocket, websocketEndpoint } from "./server/websocket_endpoint.ts";
@@ -38,11 +40,17 @@ export class ConnectionManager implements AsyncDisposable {
   readonly #registry: Registry;
   readonly #routes: Readonly<Record<Service, readonly Route[]>>;
   readonly #pages: readonly Route[];
+  readonly #proxies: TrustedProxies;
+  readonly #http: Config["http"];
+  readonly #clock: Clock;
   readonly #emit: (event: ManagerEvent) => void;
 
   constructor(options: ManagerOptions) {
     const { config, clock = systemClock, onEvent = () => {} } = options;
     this.#emit = onEvent;
+    this.#clock = clock;
+    this.#http = config.http;
+    this.#proxies = new TrustedProxies(config.http);
     this.#pages = options.pages ?? [];
     this.#registry = new Registry(config.limits.sessions, clock);
     const builtIn = () =>
@@ -60,7 +68,7 @@ export class ConnectionManager implements AsyncDisposable {
       clock,
       connector,
       registry: this.#registry,
-      proxies: new TrustedProxies(config.http),
+      proxies: this.#proxies,
       emit: onEvent,
     };
     const websocket = websocketEndpoint(shell);
@@ -78,6 +86,20 @@ export class ConnectionManager implements AsyncDisposable {
   handler(services: readonly Service[]): Handler {
     const routes = services.flatMap((service) => this.#routes[service]);
     return router([...this.#pages, ...routes, ...this.#sharedPath(services)]);
+  }
+
+  /** Opens a listener; rejects with what the platform says when it cannot. */
+  listen(listen: ListenConfig): Promise<Listener> {
+    const handle = this.handler(listen.serve);
+    const onFault = (error: unknown) => this.fault(error);
+    if (listen.server === "deno") return listenDeno(listen, handle, onFault);
+    return listenSockets(listen, handle, {
+      timeouts: this.#http,
+      clock: this.#clock,
+      trusts: (peer) => this.#proxies.trusts(peer),
+      onRefused: (refused) => this.#emit({ type: "connections-refused", ...refused }),
+      onFault,
+    });
   }
 
   /** To be told of a mistake of ours that no session could be blamed for. */

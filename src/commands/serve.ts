@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { eventLogger, Log, writeStandardError } from "../log.ts";
 import { ConnectionManager } from "../manager.ts";
-import { listenDeno, type Listener } from "../server/front_deno.ts";
+import type { Listener } from "../server/listener.ts";
 import type { Route } from "../server/http.ts";
 import { version } from "../version.ts";
 import type { Output } from "./check.ts";
@@ -36,10 +36,8 @@ export async function startService(
   });
   const listeners: Listener[] = [];
   for (const listen of config.listen) {
-    const handler = manager.handler(listen.serve);
     try {
-      if (listen.server === "sockets") throw new Error('server = "sockets" is not there yet');
-      listeners.push(await listenDeno(listen, handler, (error) => manager.fault(error)));
+      listeners.push(await manager.listen(listen));
     } catch (error) {
       await Promise.all(listeners.map((listener) => listener.close()));
       throw new ListenError(whyNot(listen.at, error), { cause: error });
@@ -122,16 +120,20 @@ function whyNot(at: Config["listen"][number]["at"], error: unknown): string {
   const where = "unix" in at
     ? `unix:${at.unix}`
     : "fd" in at
-    ? `fd ${at.fd}`
+    ? `file descriptor ${at.fd}`
     : `${at.address} port ${at.port}`;
   const cannot = `cannot listen on ${where}: `;
-  if (error instanceof Deno.errors.AddrInUse) {
+  const code = (error as { readonly code?: unknown } | undefined)?.code;
+  if ("fd" in at && code !== undefined) {
+    return `${cannot}it is no listening socket of this process; a systemd socket unit hands over the first as 3`;
+  }
+  if (error instanceof Deno.errors.AddrInUse || code === "EADDRINUSE") {
     return `${cannot}another program does; end it, or choose another place with --listen`;
   }
-  if (error instanceof Deno.errors.AddrNotAvailable) {
+  if (error instanceof Deno.errors.AddrNotAvailable || code === "EADDRNOTAVAIL") {
     return `${cannot}this machine does not have that address; choose another with --listen`;
   }
-  if (error instanceof Deno.errors.PermissionDenied) {
+  if (error instanceof Deno.errors.PermissionDenied || code === "EACCES") {
     return `${cannot}this user may not; ports below 1024 want CAP_NET_BIND_SERVICE`;
   }
   return `${cannot}${error instanceof Error ? error.message : String(error)}`;

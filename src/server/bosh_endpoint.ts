@@ -3,6 +3,7 @@ import { type CreationRequest, readBody, readScriptBody } from "../protocol/bosh
 import { httpStatus, type TerminalCondition } from "../protocol/bosh/conditions.ts";
 import { ContentAssembler, payloadsOf } from "../protocol/bosh/content_assembler.ts";
 import { EMPTY_BODY, refusalBody, terminalBody } from "../protocol/bosh/response.ts";
+import type { RequestId } from "../protocol/bosh/window.ts";
 import { NS } from "../protocol/xml/names.ts";
 import { XmlTokenizer } from "../protocol/xml/tokenizer.ts";
 import { BoshActor, type BoshReply, type BoshResponse } from "./bosh_actor.ts";
@@ -57,19 +58,21 @@ export function boshEndpoint(shell: SessionShell): Handler {
     return textAnswer(200, PAGE, common.for(exchange));
   }
 
-  async function post(exchange: Exchange): Promise<Answer> {
-    const bytes = await exchange.body(config.http.maxBody);
-    if (bytes === undefined) return tooLarge(exchange, config.http);
-    if (bytes.length === 0) {
-      return textAnswer(400, "The request has no <body/>.\n", common.for(exchange));
-    }
-    const { status, body, contentType, pipelines } = await respondTo(bytes, exchange, {
-      isScript: false,
+  function post(exchange: Exchange): undefined {
+    exchange.readBody(config.http.maxBody, (bytes) => {
+      if (bytes === undefined) return exchange.respond(tooLarge(exchange, config.http));
+      if (bytes.length === 0) {
+        const reason = "The request has no <body/>.\n";
+        return exchange.respond(textAnswer(400, reason, common.for(exchange)));
+      }
+      respondTo(bytes, exchange, false, ({ status, body, contentType, pipelines }) => {
+        const headers = withType(xml.for(exchange), contentType);
+        exchange.respond({ status, body, headers, pipelines });
+      });
     });
-    return { status, body, headers: withType(xml.for(exchange), contentType), pipelines };
   }
 
-  async function get(exchange: Exchange): Promise<Answer> {
+  function get(exchange: Exchange): Answer | undefined {
     if (!config.bosh.script) {
       return textAnswer(404, "Requests by GET are switched off here.\n", common.for(exchange));
     }
@@ -78,27 +81,34 @@ export function boshEndpoint(shell: SessionShell): Handler {
       return textAnswer(400, `${request.reason}\n`, common.for(exchange));
     }
     const isScript = request.type === "script";
-    const { status, body, contentType } = await respondTo(request.body, exchange, { isScript });
-    const headers = xml.for(exchange);
-    if (request.type === "data") return { status, body, headers: withType(headers, contentType) };
-    const type = isScript && contentType !== undefined ? contentType : SCRIPT;
-    return scriptAnswer(request, body, withType(headers, type));
+    respondTo(request.body, exchange, isScript, ({ status, body, contentType }) => {
+      const headers = xml.for(exchange);
+      if (request.type === "data") {
+        return exchange.respond({ status, body, headers: withType(headers, contentType) });
+      }
+      const type = isScript && contentType !== undefined ? contentType : SCRIPT;
+      exchange.respond(scriptAnswer(request, body, withType(headers, type)));
+    });
+    return undefined;
   }
 
-  /** The response to one request body, now or when its session has it. */
+  /** Has one request body answered, now or when its session has the response. */
   function respondTo(
     bytes: Uint8Array,
     exchange: Exchange,
-    { isScript }: { isScript: boolean },
-  ): BoshResponse | Promise<BoshResponse> {
+    isScript: boolean,
+    reply: BoshReply,
+  ): void {
     const body = isScript ? readScriptBody(bytes, tokenizer) : readBody(bytes, tokenizer);
     // Bytes that are not UTF-8 are refused in any case. Whether a client says that its are of
     // another kind is asked once a session: every header that is looked up costs something.
     const charset = body.type === "continue" ? undefined : declaredCharset(exchange);
-    if (charset !== undefined) return terminal("bad-request", `only UTF-8 is read, not ${charset}`);
+    if (charset !== undefined) {
+      return reply(terminal("bad-request", `only UTF-8 is read, not ${charset}`));
+    }
     if (body.type === "create") {
       const contentType = allowedType(body.contentType, isScript);
-      return create(body, exchange, contentType);
+      return create(body, exchange, contentType, reply);
     }
     const sid = body.type === "continue" ? body.sid : body.session?.sid;
     const actor = sid === undefined ? undefined : registry.get(sid);
@@ -106,34 +116,32 @@ export function boshEndpoint(shell: SessionShell): Handler {
     // session MUST be sent using Script Syntax".
     if (actor === undefined || actor.isScript !== isScript) {
       const { condition, reason } = body.type === "refused" ? body : NO_SESSION;
-      return farewell(sid, isScript) ?? terminal(condition, reason);
+      return reply(farewell(sid, isScript) ?? terminal(condition, reason));
     }
-    if (body.type === "refused") {
-      const { condition, reason } = body;
-      return new Promise((reply) => actor.refuse(condition, reason, reply));
-    }
-    return held(exchange, (reply) => {
-      const request = actor.request(body, reply);
-      return () => actor.abandon(request);
-    });
+    if (body.type === "refused") return actor.refuse(body.condition, body.reason, reply);
+    const request = actor.request(body, reply);
+    abandonWhenLost(exchange, actor, request, reply);
   }
 
   function create(
     body: CreationRequest,
     exchange: Exchange,
     contentType: string | undefined,
-  ): BoshResponse | Promise<BoshResponse> {
+    reply: BoshReply,
+  ): void {
     // A page that lost its sid goes on posting stanzas: it has no use for a new session.
     if (body.stream.to === undefined && body.content.length > 0) {
-      return terminal("improper-addressing", "a request with neither sid nor 'to'", body);
+      return reply(terminal("improper-addressing", "a request with neither sid nor 'to'", body));
     }
     const target = chooseStream(config, body.stream);
-    if (target.type === "refused") return terminal(target.condition, target.reason, body);
+    if (target.type === "refused") return reply(terminal(target.condition, target.reason, body));
     const { refusal } = registry;
-    if (refusal) return terminal(refusal.condition, refusal.reason, body);
+    if (refusal) return reply(terminal(refusal.condition, refusal.reason, body));
     const assembler = body.octets && new ContentAssembler(new XmlTokenizer(limits, ASSUMED));
     const payloads = payloadsOf(body, assembler);
-    if (payloads.type === "refused") return terminal(payloads.condition, payloads.reason, body);
+    if (payloads.type === "refused") {
+      return reply(terminal(payloads.condition, payloads.reason, body));
+    }
     const agent = exchange.header("user-agent");
     const init = {
       creation: { ...body, content: payloads.content, failures: payloads.failures },
@@ -145,10 +153,8 @@ export function boshEndpoint(shell: SessionShell): Handler {
       pipelines: pipelines(agent),
       contentType,
     };
-    return held(exchange, (reply) => {
-      const actor = new BoshActor(shell, init, reply);
-      return () => actor.abandon(BoshActor.CREATION);
-    });
+    const actor = new BoshActor(shell, init, reply);
+    abandonWhenLost(exchange, actor, BoshActor.CREATION, reply);
   }
 
   /** Why a session ended that is no more, if it is known. */
@@ -161,10 +167,8 @@ export function boshEndpoint(shell: SessionShell): Handler {
   }
 
   function tooLarge(exchange: Exchange, { maxBody }: HttpConfig): Answer {
-    return textAnswer(413, `A request may have at most ${maxBody} bytes.\n`, {
-      ...common.for(exchange),
-      connection: "close",
-    });
+    const text = `A request may have at most ${maxBody} bytes.\n`;
+    return { ...textAnswer(413, text, common.for(exchange)), closes: true };
   }
 }
 
@@ -204,19 +208,15 @@ function declaredCharset(exchange: Exchange): string | undefined {
   return match === null || /^(?:utf-?8|us-ascii)$/i.test(match[1]!) ? undefined : match[1];
 }
 
-/** Waits for a session's reply; `start` hands the request over and returns what to do if its client leaves. */
-function held(exchange: Exchange, start: (reply: BoshReply) => () => void): Promise<BoshResponse> {
-  return new Promise((resolve) => {
-    let answered = false;
-    const abandon = start((response) => {
-      answered = true;
-      resolve(response);
-    });
-    if (answered) return;
-    exchange.onLost(() => {
-      abandon();
-      // Nobody reads it: the exchange is only brought to its end.
-      resolve({ status: 200, body: EMPTY_BODY });
-    });
+/** A request whose client has left is none; its exchange is only brought to its end. */
+function abandonWhenLost(
+  exchange: Exchange,
+  actor: BoshActor,
+  request: RequestId,
+  reply: BoshReply,
+): void {
+  exchange.onLost(() => {
+    actor.abandon(request);
+    reply({ status: 200, body: EMPTY_BODY });
   });
 }

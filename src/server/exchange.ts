@@ -10,11 +10,24 @@ export interface Exchange {
   readonly query: string;
   /** The client's end of the connection. */
   readonly peer: Peer;
+  /** Whether it came by TLS that ends here. */
+  readonly secure: boolean;
   /** A request header's value, several of one name joined by `, `; `name` in lower case. */
   header(name: string): string | undefined;
-  /** The whole request body; `undefined` when it is longer than `max` bytes or broke off. */
-  body(max: number): Promise<Uint8Array | undefined>;
-  /** `lost` is called once if the client's connection goes away before the answer is written. */
+  /**
+   * Gives the whole request body to `take`, perhaps at once; `undefined` when it is longer than
+   * `max` bytes or broke off. The bytes are the taker's to keep.
+   */
+  readBody(max: number, take: (bytes: Uint8Array | undefined) => void): void;
+  /**
+   * Answers a request for which the handler returned nothing. The first answer counts, and one
+   * that nobody waits for any more is dropped.
+   */
+  respond(answer: Answer): void;
+  /**
+   * `lost` is called once if the client's connection goes away before the answer is written. The
+   * exchange wants an answer all the same.
+   */
   onLost(lost: () => void): void;
   /**
    * Turns the exchange into a WebSocket. Call it at most once, and return its
@@ -36,12 +49,15 @@ export interface Peer {
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array<ArrayBuffer> | string;
+  readonly body?: Uint8Array<ArrayBuffer> | string | undefined;
+  /** The connection is to end with it. */
+  readonly closes?: boolean | undefined;
   /** Whether its client pipelines, where the endpoint knows; a front that minds finds out itself else. */
   readonly pipelines?: boolean | undefined;
 }
 
-export type Handler = (exchange: Exchange) => Answer | Promise<Answer>;
+/** The answer, or nothing: then `respond` is called later, or has been. */
+export type Handler = (exchange: Exchange) => Answer | undefined;
 
 export interface UpgradeOptions {
   /** The subprotocol to name in the handshake's answer, if any. */

@@ -16,14 +16,7 @@ import type {
   UpgradeOptions,
 } from "./exchange.ts";
 import { pipelines } from "./http.ts";
-
-/** One listener at work. */
-export interface Listener {
-  /** `http://address:port`, or `http+unix:path`, for people. */
-  readonly url: string;
-  /** Accepts nothing more; settles when every exchange has been answered. */
-  close(): Promise<void>;
-}
+import { type Listener, removeStaleSocket } from "./listener.ts";
 
 /** Listens; throws what the platform throws when it cannot. `onFault` hears of our own mistakes. */
 export async function listenDeno(
@@ -55,37 +48,27 @@ export async function listenDeno(
   return { url: `http://${host}:${server.addr.port}`, close: () => server.shutdown() };
 }
 
-/** A socket that nobody listens on is what a crash left behind; it would be in the way. */
-async function removeStaleSocket(path: string): Promise<void> {
-  try {
-    (await Deno.connect({ transport: "unix", path })).close();
-  } catch (error) {
-    if (error instanceof Deno.errors.ConnectionRefused) await Deno.remove(path);
-  }
-}
-
 /** A `Deno.serve` handler around ours; embedders mount it where they like. */
 export function denoFetch(
   handle: Handler,
   onFault: (error: unknown) => void,
 ): (request: Request, info: Deno.ServeHandlerInfo) => Promise<Response> {
-  return async (request, info) => {
-    try {
-      const exchange = new DenoExchange(request, info);
-      const answer = await handle(exchange);
-      return exchange.upgraded ?? toResponse(answer, exchange);
-    } catch (error) {
-      onFault(error);
-      return new Response("A fault of the connection manager.\n", { status: 500 });
-    }
-  };
+  return (request, info) =>
+    new Promise((resolve) => {
+      const exchange = new DenoExchange(request, info, resolve, onFault);
+      exchange.attempt(() => {
+        const answer = handle(exchange);
+        if (answer !== undefined) exchange.respond(answer);
+      });
+    });
 }
 
 function toResponse(answer: Answer, exchange: Exchange): Response {
   const { status, headers, body } = answer;
   // `Deno.serve` does not read a second request while the first is held. Clients that pipeline
   // would wait for ever, and take separate connections when they are told to.
-  const closes = answer.pipelines ?? pipelines(exchange.header("user-agent"));
+  const closes = answer.closes === true ||
+    (answer.pipelines ?? pipelines(exchange.header("user-agent")));
   return new Response(body ?? null, {
     status,
     headers: closes ? { ...headers, connection: "close" } : headers,
@@ -98,9 +81,21 @@ class DenoExchange implements Exchange {
   readonly query: string;
   readonly #request: Request;
   readonly #info: Deno.ServeHandlerInfo;
-  upgraded: Response | undefined;
+  /** TLS of an embedder's own server is not known here. */
+  readonly secure = false;
+  readonly #resolve: (response: Response) => void;
+  readonly #onFault: (error: unknown) => void;
+  #isAnswered = false;
+  #upgraded: Response | undefined;
 
-  constructor(request: Request, info: Deno.ServeHandlerInfo) {
+  constructor(
+    request: Request,
+    info: Deno.ServeHandlerInfo,
+    resolve: (response: Response) => void,
+    onFault: (error: unknown) => void,
+  ) {
+    this.#resolve = resolve;
+    this.#onFault = onFault;
     this.#request = request;
     this.#info = info;
     this.method = request.method;
@@ -133,7 +128,36 @@ class DenoExchange implements Exchange {
     return url.slice(start, end < 0 ? url.length : end);
   }
 
-  async body(max: number): Promise<Uint8Array | undefined> {
+  readBody(max: number, take: (bytes: Uint8Array | undefined) => void): void {
+    void this.#body(max).then((bytes) => this.attempt(() => take(bytes)));
+  }
+
+  respond(answer: Answer): void {
+    if (this.#isAnswered) return;
+    const response = this.#upgraded ?? toResponse(answer, this);
+    this.#isAnswered = true;
+    this.#resolve(response);
+  }
+
+  /** Does a part of the handler's work; what it throws is a mistake of ours. */
+  attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#onFault(error);
+      this.#isAnswered = true;
+      this.#resolve(new Response("A fault of the connection manager.\n", { status: 500 }));
+    }
+  }
+
+  onLost(lost: () => void): void {
+    if (this.#isAnswered) return;
+    const { signal } = this.#request;
+    if (signal.aborted) lost();
+    else signal.addEventListener("abort", lost, { once: true });
+  }
+
+  async #body(max: number): Promise<Uint8Array | undefined> {
     const declared = this.header("content-length");
     try {
       if (declared !== undefined) {
@@ -146,12 +170,6 @@ class DenoExchange implements Exchange {
       // The client broke off, or its chunked coding did not hold: there is no body.
       return undefined;
     }
-  }
-
-  onLost(lost: () => void): void {
-    const { signal } = this.#request;
-    if (signal.aborted) lost();
-    else signal.addEventListener("abort", lost, { once: true });
   }
 
   upgrade(
@@ -167,7 +185,7 @@ class DenoExchange implements Exchange {
     }
     // Its own option for this knows only lists that are spaced in one way.
     if (protocol !== undefined) upgrade.response.headers.set("sec-websocket-protocol", protocol);
-    this.upgraded = upgrade.response;
+    this.#upgraded = upgrade.response;
     const socket = new DenoSocket(upgrade.socket, maxMessage, events);
     return { answer: { status: 101, headers: {} }, socket };
   }

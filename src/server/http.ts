@@ -71,14 +71,15 @@ export class CommonHeaders {
   ) {
     const any = allowedOrigins.includes("*");
     this.#allowed = any ? undefined : new Set(allowedOrigins);
-    this.#base = {
+    // Frozen, so that a front may write it once and use its bytes again.
+    this.#base = Object.freeze({
       "cache-control": "no-store",
       "x-content-type-options": "nosniff",
       "content-security-policy": "default-src 'none'; sandbox",
       ...headers,
       ...own,
       ...(any ? { "access-control-allow-origin": "*" } : { "vary": "Origin" }),
-    };
+    });
   }
 
   /** For the answer to this exchange; the same object every time where origins do not matter. */

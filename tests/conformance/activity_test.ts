@@ -1,35 +1,39 @@
 import assert from "node:assert/strict";
 import { stayUnanswered } from "../support/bosh_client.ts";
 import { CREATION, farewell, idsOf, message, pass, Stage } from "./stage.ts";
+import { onBothFronts } from "../support/fronts.ts";
 
 const POLLING = CREATION.replace("hold='1'", "hold='0'");
 
-Deno.test("B-084 empty requests that replace each other quickly are borne, unless the operator is strict", async () => {
-  await using lenient = await Stage.set();
-  const first = await lenient.open();
-  let newest = first.client.send();
-  for (let i = 0; i < 5; i++) {
-    const next = first.client.send();
-    assert.equal((await newest.answer).type, undefined);
-    newest = next;
-  }
-  await stayUnanswered(newest);
+onBothFronts(
+  "B-084 empty requests that replace each other quickly are borne, unless the operator is strict",
+  async () => {
+    await using lenient = await Stage.set();
+    const first = await lenient.open();
+    let newest = first.client.send();
+    for (let i = 0; i < 5; i++) {
+      const next = first.client.send();
+      assert.equal((await newest.answer).type, undefined);
+      newest = next;
+    }
+    await stayUnanswered(newest);
 
-  await using strict = await Stage.set({ bosh: 'overactivity = "strict"\npolling = 1' });
-  const hasty = await strict.open();
-  const held = hasty.client.send();
-  assert.equal((await hasty.client.ask()).condition, "policy-violation");
-  assert.equal((await held.answer).type, "terminate");
-  await hasty.upstream.expectEnd();
-  const calm = await strict.open();
-  const released = calm.client.send();
-  await pass(1.1);
-  const next = calm.client.send();
-  assert.equal((await released.answer).type, undefined);
-  await stayUnanswered(next);
-});
+    await using strict = await Stage.set({ bosh: 'overactivity = "strict"\npolling = 1' });
+    const hasty = await strict.open();
+    const held = hasty.client.send();
+    assert.equal((await hasty.client.ask()).condition, "policy-violation");
+    assert.equal((await held.answer).type, "terminate");
+    await hasty.upstream.expectEnd();
+    const calm = await strict.open();
+    const released = calm.client.send();
+    await pass(1.1);
+    const next = calm.client.send();
+    assert.equal((await released.answer).type, undefined);
+    await stayUnanswered(next);
+  },
+);
 
-Deno.test("B-085 B-101 more than requests new ones ahead of a gap are too many", async () => {
+onBothFronts("B-085 B-101 more than requests new ones ahead of a gap are too many", async () => {
   await using stage = await Stage.set();
   const { client, upstream, creation } = await stage.open();
   const requests = Number(creation.get("requests"));
@@ -45,24 +49,27 @@ Deno.test("B-085 B-101 more than requests new ones ahead of a gap are too many",
   assert.equal(await upstream.expectEnd(), "");
 });
 
-Deno.test("B-086 messages at any pace, repeats, and an end with all requests pending are never too much", async () => {
-  await using stage = await Stage.set({ bosh: 'overactivity = "strict"\nmax_hold = 2' });
-  const { client, upstream } = await stage.open(CREATION.replace("hold='1'", "hold='2'"));
-  for (let i = 0; i < 20; i++) {
-    client.send("", message(i));
-    assert.equal(await upstream.expect("</message>"), message(i));
-  }
-  const held = client.send("", message("held"));
-  await upstream.expect("</message>");
-  for (let i = 0; i < 3; i++) client.send("", "", { rid: held.rid });
-  client.send("", message("more"));
-  await upstream.expect("</message>");
-  const ending = client.send("type='terminate'");
-  assert.equal((await ending.answer).condition, undefined);
-  await farewell(upstream);
-});
+onBothFronts(
+  "B-086 messages at any pace, repeats, and an end with all requests pending are never too much",
+  async () => {
+    await using stage = await Stage.set({ bosh: 'overactivity = "strict"\nmax_hold = 2' });
+    const { client, upstream } = await stage.open(CREATION.replace("hold='1'", "hold='2'"));
+    for (let i = 0; i < 20; i++) {
+      client.send("", message(i));
+      assert.equal(await upstream.expect("</message>"), message(i));
+    }
+    const held = client.send("", message("held"));
+    await upstream.expect("</message>");
+    for (let i = 0; i < 3; i++) client.send("", "", { rid: held.rid });
+    client.send("", message("more"));
+    await upstream.expect("</message>");
+    const ending = client.send("type='terminate'");
+    assert.equal((await ending.answer).condition, undefined);
+    await farewell(upstream);
+  },
+);
 
-Deno.test("B-087 B-125 a request may be repeated, but not for ever", async () => {
+onBothFronts("B-087 B-125 a request may be repeated, but not for ever", async () => {
   await using stage = await Stage.set();
   const { client, upstream } = await stage.open();
   const held = client.send("", message(1));
@@ -83,7 +90,7 @@ Deno.test("B-087 B-125 a request may be repeated, but not for ever", async () =>
   assert.equal(await upstream.expectEnd(), "");
 });
 
-Deno.test("B-036 B-088 B-090 who polls is answered at once, with or without data", async () => {
+onBothFronts("B-036 B-088 B-090 who polls is answered at once, with or without data", async () => {
   await using stage = await Stage.set({ bosh: "polling = 0" });
   for (const creation of [POLLING, CREATION.replace("wait='10'", "wait='0'")]) {
     const client = stage.client();
@@ -101,23 +108,26 @@ Deno.test("B-036 B-088 B-090 who polls is answered at once, with or without data
   }
 });
 
-Deno.test("B-089 B-090 two empty polls in a hurry, the first in vain, are a policy-violation; others are not", async () => {
-  await using stage = await Stage.set({ bosh: "polling = 1" });
-  const hasty = await stage.open(POLLING);
-  assert.equal((await hasty.client.ask()).type, undefined);
-  assert.equal((await hasty.client.ask()).condition, "policy-violation");
-  await hasty.upstream.expectEnd();
+onBothFronts(
+  "B-089 B-090 two empty polls in a hurry, the first in vain, are a policy-violation; others are not",
+  async () => {
+    await using stage = await Stage.set({ bosh: "polling = 1" });
+    const hasty = await stage.open(POLLING);
+    assert.equal((await hasty.client.ask()).type, undefined);
+    assert.equal((await hasty.client.ask()).condition, "policy-violation");
+    await hasty.upstream.expectEnd();
 
-  const calm = await stage.open(POLLING);
-  await calm.client.ask();
-  await pass(1);
-  assert.equal((await calm.client.ask()).type, undefined);
+    const calm = await stage.open(POLLING);
+    await calm.client.ask();
+    await pass(1);
+    assert.equal((await calm.client.ask()).type, undefined);
 
-  const talking = await stage.open(POLLING);
-  await talking.client.ask();
-  assert.equal((await talking.client.ask("", message(1))).type, undefined);
+    const talking = await stage.open(POLLING);
+    await talking.client.ask();
+    assert.equal((await talking.client.ask("", message(1))).type, undefined);
 
-  await using unlimited = await Stage.set({ bosh: "polling = 0" });
-  const free = await unlimited.open(POLLING);
-  for (let i = 0; i < 5; i++) assert.equal((await free.client.ask()).type, undefined);
-});
+    await using unlimited = await Stage.set({ bosh: "polling = 0" });
+    const free = await unlimited.open(POLLING);
+    for (let i = 0; i < 5; i++) assert.equal((await free.client.ask()).type, undefined);
+  },
+);

@@ -10,6 +10,7 @@ import {
   Stage,
   type Talk,
 } from "./stage.ts";
+import { onBothFronts } from "../support/fronts.ts";
 
 /** A key sequence: the last key first, each the hash of the one behind it (XEP-0124 §15.3). */
 function sequence(length: number, seed: string = crypto.randomUUID()): string[] {
@@ -29,21 +30,24 @@ async function keyed(stage: Stage, length = 6): Promise<Talk & { readonly keys: 
   return { ...talk, keys };
 }
 
-Deno.test("B-107 B-109 a keyed session works, over several sequences, as JSJaC makes them", async () => {
-  await using stage = await Stage.set();
-  const { client, upstream, keys } = await keyed(stage, 4);
-  for (let i = 0; i < 12; i++) {
-    let attributes = `key='${keys.shift()}'`;
-    if (keys.length === 0) {
-      keys.push(...sequence(4));
-      attributes += ` newkey='${keys.shift()}'`;
+onBothFronts(
+  "B-107 B-109 a keyed session works, over several sequences, as JSJaC makes them",
+  async () => {
+    await using stage = await Stage.set();
+    const { client, upstream, keys } = await keyed(stage, 4);
+    for (let i = 0; i < 12; i++) {
+      let attributes = `key='${keys.shift()}'`;
+      if (keys.length === 0) {
+        keys.push(...sequence(4));
+        attributes += ` newkey='${keys.shift()}'`;
+      }
+      client.send(attributes, message(i));
+      assert.equal(await upstream.expect("</message>"), message(i));
     }
-    client.send(attributes, message(i));
-    assert.equal(await upstream.expect("</message>"), message(i));
-  }
-});
+  },
+);
 
-Deno.test("B-107 keys are hashes of texts, in upper case too", async () => {
+onBothFronts("B-107 keys are hashes of texts, in upper case too", async () => {
   await using stage = await Stage.set();
   const lower = sequence(5, "correct horse battery staple 42");
   assert.equal(lower[0], "c2feed74b47e7b9e279ca7568de519aaf1a8194e");
@@ -62,26 +66,29 @@ Deno.test("B-107 keys are hashes of texts, in upper case too", async () => {
   }
 });
 
-Deno.test("B-108 B-111 as in Punjab's suite: a missing or wrong key ends the session, whatever is asked", async () => {
-  await using stage = await Stage.set();
-  for (
-    const attributes of [
-      "",
-      `key='${"0".repeat(40)}'`,
-      `key=''`,
-      "pause='5'",
-      "xmpp:restart='true'",
-      "type='terminate'",
-    ]
-  ) {
-    const { client, upstream } = await keyed(stage);
-    const { type, condition } = await client.ask(attributes, message("never"));
-    assert.deepEqual([type, condition], ["terminate", "item-not-found"], attributes);
-    assert.equal(await upstream.expectEnd(), "", attributes);
-  }
-});
+onBothFronts(
+  "B-108 B-111 as in Punjab's suite: a missing or wrong key ends the session, whatever is asked",
+  async () => {
+    await using stage = await Stage.set();
+    for (
+      const attributes of [
+        "",
+        `key='${"0".repeat(40)}'`,
+        `key=''`,
+        "pause='5'",
+        "xmpp:restart='true'",
+        "type='terminate'",
+      ]
+    ) {
+      const { client, upstream } = await keyed(stage);
+      const { type, condition } = await client.ask(attributes, message("never"));
+      assert.deepEqual([type, condition], ["terminate", "item-not-found"], attributes);
+      assert.equal(await upstream.expectEnd(), "", attributes);
+    }
+  },
+);
 
-Deno.test("B-110 keys are checked in rid order, and repeats do not use one up", async () => {
+onBothFronts("B-110 keys are checked in rid order, and repeats do not use one up", async () => {
   await using stage = await Stage.set();
   const { client, upstream, keys } = await keyed(stage);
   const first = client.rid + 1;
@@ -100,27 +107,30 @@ Deno.test("B-110 keys are checked in rid order, and repeats do not use one up", 
   await again.answer;
 });
 
-Deno.test("B-111 a stray key is ignored, a newkey begins a sequence at any time, and every kind of request is keyed", async () => {
-  await using stage = await Stage.set();
-  const { client, upstream } = await stage.open();
-  client.send("key='whatever'", message("stray"));
-  await upstream.expect("</message>");
-  const keys = sequence(8);
-  client.send(`newkey='${keys.shift()}'`, message("begins"));
-  await upstream.expect("</message>");
-  const key = () => `key='${keys.shift()}'`;
-  const restart = client.send(`${key()} xmpp:restart='true'`);
-  await nextHeader(upstream);
-  upstream.write(
-    "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' " +
-      "id='2' version='1.0'><stream:features/>",
-  );
-  const [features] = await gather(client, 1, [restart]);
-  assert.equal(features?.payloads[0]?.name, "features");
-  assert.equal((await client.ask(`${key()} pause='5'`)).type, undefined);
-  const poll = client.send(key());
-  upstream.write(message(1));
-  assert.deepEqual(idsOf(await poll.answer), ["1"]);
-  assert.equal((await client.ask(`${key()} type='terminate'`)).condition, undefined);
-  await farewell(upstream);
-});
+onBothFronts(
+  "B-111 a stray key is ignored, a newkey begins a sequence at any time, and every kind of request is keyed",
+  async () => {
+    await using stage = await Stage.set();
+    const { client, upstream } = await stage.open();
+    client.send("key='whatever'", message("stray"));
+    await upstream.expect("</message>");
+    const keys = sequence(8);
+    client.send(`newkey='${keys.shift()}'`, message("begins"));
+    await upstream.expect("</message>");
+    const key = () => `key='${keys.shift()}'`;
+    const restart = client.send(`${key()} xmpp:restart='true'`);
+    await nextHeader(upstream);
+    upstream.write(
+      "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' " +
+        "id='2' version='1.0'><stream:features/>",
+    );
+    const [features] = await gather(client, 1, [restart]);
+    assert.equal(features?.payloads[0]?.name, "features");
+    assert.equal((await client.ask(`${key()} pause='5'`)).type, undefined);
+    const poll = client.send(key());
+    upstream.write(message(1));
+    assert.deepEqual(idsOf(await poll.answer), ["1"]);
+    assert.equal((await client.ask(`${key()} type='terminate'`)).condition, undefined);
+    await farewell(upstream);
+  },
+);

@@ -8,6 +8,7 @@ import { RawWebSocket } from "../support/raw_websocket.ts";
 import { FakeConnector } from "../support/fake_connector.ts";
 import { streamFeatures, streamHeader } from "../support/upstream_server.ts";
 import { CREATION, nextHeader, Stage } from "./stage.ts";
+import { onBothFronts } from "../support/fronts.ts";
 
 /** What a client writes who would like to be somebody else, as its proxy passes it on or adds to it. */
 const FORGED = { "X-Forwarded-For": "198.51.100.1", "Forwarded": "for=198.51.100.2" };
@@ -39,29 +40,35 @@ async function websocket(stage: Stage, headers: Record<string, string>): Promise
   socket.destroy();
 }
 
-Deno.test("S-013 what a peer writes of its client counts for nothing unless it is a trusted proxy", async () => {
-  for (const trusted of ["", '"192.0.2.0/24", "::1"']) {
-    await using stage = await Stage.set({ http: `trusted_proxies = [${trusted}]` });
+onBothFronts(
+  "S-013 what a peer writes of its client counts for nothing unless it is a trusted proxy",
+  async () => {
+    for (const trusted of ["", '"192.0.2.0/24", "::1"']) {
+      await using stage = await Stage.set({ http: `trusted_proxies = [${trusted}]` });
+      await stage.open(CREATION, { headers: ADDED });
+      assert.equal(await newest(stage), "bosh 127.0.0.1 own");
+      await websocket(stage, ADDED);
+      assert.equal(await newest(stage), "websocket 127.0.0.1 own");
+    }
+  },
+);
+
+onBothFronts(
+  "S-013 a trusted proxy names the client, and what the client claimed counts for nothing",
+  async () => {
+    await using stage = await Stage.set({ http: 'trusted_proxies = ["127.0.0.1"]' });
     await stage.open(CREATION, { headers: ADDED });
-    assert.equal(await newest(stage), "bosh 127.0.0.1 own");
-    await websocket(stage, ADDED);
-    assert.equal(await newest(stage), "websocket 127.0.0.1 own");
-  }
-});
+    assert.equal(await newest(stage), "bosh 203.0.113.9 7");
+    await websocket(stage, { ...ADDED, "x-forwarded-for": "2001:DB8::9" });
+    assert.equal(await newest(stage), "websocket 2001:db8::9 0");
+    await stage.open(CREATION, {
+      headers: { "Forwarded": 'for=198.51.100.1, for="[2001:db8::8]:9"' },
+    });
+    assert.equal(await newest(stage), "bosh 2001:db8::8 9");
+  },
+);
 
-Deno.test("S-013 a trusted proxy names the client, and what the client claimed counts for nothing", async () => {
-  await using stage = await Stage.set({ http: 'trusted_proxies = ["127.0.0.1"]' });
-  await stage.open(CREATION, { headers: ADDED });
-  assert.equal(await newest(stage), "bosh 203.0.113.9 7");
-  await websocket(stage, { ...ADDED, "x-forwarded-for": "2001:DB8::9" });
-  assert.equal(await newest(stage), "websocket 2001:db8::9 0");
-  await stage.open(CREATION, {
-    headers: { "Forwarded": 'for=198.51.100.1, for="[2001:db8::8]:9"' },
-  });
-  assert.equal(await newest(stage), "bosh 2001:db8::8 9");
-});
-
-Deno.test("S-013 the XMPP server is told the client that the proxy names", async () => {
+onBothFronts("S-013 the XMPP server is told the client that the proxy names", async () => {
   await using stage = await Stage.set({ domain: 'tls = "never"\nproxy_protocol = 1' });
   const client = stage.client({ headers: ADDED });
   const creating = client.create(CREATION);
@@ -72,16 +79,21 @@ Deno.test("S-013 the XMPP server is told the client that the proxy names", async
   assert.ok((await creating).get("sid"));
 });
 
-Deno.test("S-013 what a later request says of its client does not change the session's", async () => {
-  await using stage = await Stage.set();
-  const { client } = await stage.open(CREATION, { headers: { "X-Forwarded-For": "203.0.113.9" } });
-  await client.ask("type='terminate'", "", { headers: { "X-Forwarded-For": "203.0.113.10" } });
-  const ended = stage.running.events.findLast(({ type }) => type === "session-ended");
-  assert.ok(ended?.type === "session-ended");
-  assert.equal(ended.client.address, "203.0.113.9");
-});
+onBothFronts(
+  "S-013 what a later request says of its client does not change the session's",
+  async () => {
+    await using stage = await Stage.set();
+    const { client } = await stage.open(CREATION, {
+      headers: { "X-Forwarded-For": "203.0.113.9" },
+    });
+    await client.ask("type='terminate'", "", { headers: { "X-Forwarded-For": "203.0.113.10" } });
+    const ended = stage.running.events.findLast(({ type }) => type === "session-ended");
+    assert.ok(ended?.type === "session-ended");
+    assert.equal(ended.client.address, "203.0.113.9");
+  },
+);
 
-Deno.test("S-013 whoever reaches a unix socket is believed", async () => {
+onBothFronts("S-013 whoever reaches a unix socket is believed", async () => {
   const folder = await Deno.makeTempDir();
   const unix = join(folder, "http.sock");
   try {

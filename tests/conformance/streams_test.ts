@@ -16,6 +16,7 @@ import {
   Stage,
   type Talk,
 } from "./stage.ts";
+import { onBothFronts } from "../support/fronts.ts";
 
 /** A session with a stream to example.test and one to second.test. */
 interface TwoStreams extends Talk {
@@ -60,91 +61,108 @@ class TwoServers implements AsyncDisposable {
   }
 }
 
-Deno.test("B-112a B-112 clients that write to on every request open no second stream by it", async () => {
-  await using servers = await TwoServers.set();
-  const { stage } = servers;
-  const always = "to='example.test' xml:lang='en'";
-  // libpurple's traffic, by its name and without: a 'to' beside payloads tells.
-  for (const headers of [{ "User-Agent": "libpurple 2.14" }, {}]) {
-    const { client, upstream } = await stage.open(CREATION, { headers });
-    client.send(always, message("auth"));
-    await upstream.expect("</message>");
-    const restart = client.send(`${always} xmpp:restart='true'`);
-    await nextHeader(upstream);
-    upstream.write(streamHeader("2") + streamFeatures());
-    await gather(client, 1, [restart]);
-    client.send(always);
-    client.send("to='second.test'", message("more"));
-    await upstream.expect("</message>");
-    await client.ask(`${always} type='terminate'`);
-    await farewell(upstream);
-  }
-  const named = await stage.open(CREATION, { headers: { "User-Agent": "libpurple" } });
-  const poll = named.client.send("to='second.test'");
-  named.upstream.write(message(1));
-  assert.deepEqual(idsOf(await poll.answer), ["1"]);
-  assert.equal(stage.server.accepted, 3);
-  assert.equal(servers.second.accepted, 0);
-});
+onBothFronts(
+  "B-112a B-112 clients that write to on every request open no second stream by it",
+  async () => {
+    await using servers = await TwoServers.set();
+    const { stage } = servers;
+    const always = "to='example.test' xml:lang='en'";
+    // libpurple's traffic, by its name and without: a 'to' beside payloads tells.
+    for (const headers of [{ "User-Agent": "libpurple 2.14" }, {}]) {
+      const { client, upstream } = await stage.open(CREATION, { headers });
+      client.send(always, message("auth"));
+      await upstream.expect("</message>");
+      const restart = client.send(`${always} xmpp:restart='true'`);
+      await nextHeader(upstream);
+      upstream.write(streamHeader("2") + streamFeatures());
+      await gather(client, 1, [restart]);
+      client.send(always);
+      client.send("to='second.test'", message("more"));
+      await upstream.expect("</message>");
+      await client.ask(`${always} type='terminate'`);
+      await farewell(upstream);
+    }
+    const named = await stage.open(CREATION, { headers: { "User-Agent": "libpurple" } });
+    const poll = named.client.send("to='second.test'");
+    named.upstream.write(message(1));
+    assert.deepEqual(idsOf(await poll.answer), ["1"]);
+    assert.equal(stage.server.accepted, 3);
+    assert.equal(servers.second.accepted, 0);
+  },
+);
 
-Deno.test("B-112 off: no stream is named, and a to, route or from later is nothing", async () => {
-  await using servers = await TwoServers.set("max_streams = 1");
-  const { client, upstream, creation } = await servers.stage.open();
-  assert.equal(creation.get("stream"), undefined);
-  const poll = client.send("to='second.test' route='xmpp:127.0.0.1:1' from='a@b' xml:lang='de'");
-  upstream.write(message(1));
-  const answer = await poll.answer;
-  assert.deepEqual(idsOf(answer), ["1"]);
-  assert.equal(answer.get("stream"), undefined);
-  assert.equal(servers.second.accepted, 0);
-});
+onBothFronts(
+  "B-112 off: no stream is named, and a to, route or from later is nothing",
+  async () => {
+    await using servers = await TwoServers.set("max_streams = 1");
+    const { client, upstream, creation } = await servers.stage.open();
+    assert.equal(creation.get("stream"), undefined);
+    const poll = client.send("to='second.test' route='xmpp:127.0.0.1:1' from='a@b' xml:lang='de'");
+    upstream.write(message(1));
+    const answer = await poll.answer;
+    assert.deepEqual(idsOf(answer), ["1"]);
+    assert.equal(answer.get("stream"), undefined);
+    assert.equal(servers.second.accepted, 0);
+  },
+);
 
-Deno.test("B-113 an empty body with to opens another stream, whose answer says little more than its name", async () => {
-  await using servers = await TwoServers.set();
-  const { client, upstream, creation, first, second } = await servers.open();
-  assert.match(first, /^[A-Za-z0-9_-]{16,}$/);
-  assert.match(second, /^[A-Za-z0-9_-]{16,}$/);
-  assert.notEqual(first, second);
-  assert.notEqual(first, creation.get("sid"));
-  // That nothing of a creation response is in it, the client checked.
-  const poll = client.send();
-  upstream.write(message(1));
-  const answer = await poll.answer;
-  assert.deepEqual([streamOf(answer), idsOf(answer)], [first, ["1"]]);
-});
+onBothFronts(
+  "B-113 an empty body with to opens another stream, whose answer says little more than its name",
+  async () => {
+    await using servers = await TwoServers.set();
+    const { client, upstream, creation, first, second } = await servers.open();
+    assert.match(first, /^[A-Za-z0-9_-]{16,}$/);
+    assert.match(second, /^[A-Za-z0-9_-]{16,}$/);
+    assert.notEqual(first, second);
+    assert.notEqual(first, creation.get("sid"));
+    // That nothing of a creation response is in it, the client checked.
+    const poll = client.send();
+    upstream.write(message(1));
+    const answer = await poll.answer;
+    assert.deepEqual([streamOf(answer), idsOf(answer)], [first, ["1"]]);
+  },
+);
 
-Deno.test("B-113 a stream that may not be opened is ended by its name, and the session goes on", async () => {
-  await using servers = await TwoServers.set("max_streams = 2");
-  const { client, first, upstream } = await servers.open();
-  const refused = await client.ask("to='second.test'");
-  assert.deepEqual([refused.type, refused.condition], ["terminate", "policy-violation"]);
-  assert.notEqual(streamOf(refused), first);
-  const poll = client.send();
-  upstream.write(message(1));
-  assert.deepEqual(idsOf(await poll.answer), ["1"]);
-});
+onBothFronts(
+  "B-113 a stream that may not be opened is ended by its name, and the session goes on",
+  async () => {
+    await using servers = await TwoServers.set("max_streams = 2");
+    const { client, first, upstream } = await servers.open();
+    const refused = await client.ask("to='second.test'");
+    assert.deepEqual([refused.type, refused.condition], ["terminate", "policy-violation"]);
+    assert.notEqual(streamOf(refused), first);
+    const poll = client.send();
+    upstream.write(message(1));
+    assert.deepEqual(idsOf(await poll.answer), ["1"]);
+  },
+);
 
-Deno.test("B-114 payloads go to the stream they name or to all, and every answer is of one", async () => {
-  await using servers = await TwoServers.set();
-  const { client, upstream, other, first, second } = await servers.open();
-  const requests = [client.send(`stream='${second}'`, message("to second"))];
-  assert.equal(await other.expect("</message>"), message("to second"));
-  requests.push(client.send("", message("to all")));
-  assert.equal(await other.expect("</message>"), message("to all"));
-  assert.equal(await upstream.expect("</message>"), message("to all"));
-  requests.push(client.send(`stream='${first}'`, message("to first")));
-  assert.equal(await upstream.expect("</message>"), message("to first"));
-  requests.push(client.send("stream='unheard-of'"));
-  upstream.write(message("a1") + message("a2"));
-  other.write(message("b1") + message("b2"));
-  const answers = (await gather(client, 4, requests)).filter(({ payloads }) => payloads.length > 0);
-  const byStream = (name: string) =>
-    idsOf(...answers.filter((answer) => streamOf(answer) === name));
-  assert.deepEqual(byStream(first), ["a1", "a2"]);
-  assert.deepEqual(byStream(second), ["b1", "b2"]);
-});
+onBothFronts(
+  "B-114 payloads go to the stream they name or to all, and every answer is of one",
+  async () => {
+    await using servers = await TwoServers.set();
+    const { client, upstream, other, first, second } = await servers.open();
+    const requests = [client.send(`stream='${second}'`, message("to second"))];
+    assert.equal(await other.expect("</message>"), message("to second"));
+    requests.push(client.send("", message("to all")));
+    assert.equal(await other.expect("</message>"), message("to all"));
+    assert.equal(await upstream.expect("</message>"), message("to all"));
+    requests.push(client.send(`stream='${first}'`, message("to first")));
+    assert.equal(await upstream.expect("</message>"), message("to first"));
+    requests.push(client.send("stream='unheard-of'"));
+    upstream.write(message("a1") + message("a2"));
+    other.write(message("b1") + message("b2"));
+    const answers = (await gather(client, 4, requests)).filter(({ payloads }) =>
+      payloads.length > 0
+    );
+    const byStream = (name: string) =>
+      idsOf(...answers.filter((answer) => streamOf(answer) === name));
+    assert.deepEqual(byStream(first), ["a1", "a2"]);
+    assert.deepEqual(byStream(second), ["b1", "b2"]);
+  },
+);
 
-Deno.test("B-115 a stream ends by itself; only with the last one the session does", async () => {
+onBothFronts("B-115 a stream ends by itself; only with the last one the session does", async () => {
   await using servers = await TwoServers.set();
   const { client, upstream, other, first, second } = await servers.open();
   const ended = await client.ask(`stream='${second}' type='terminate'`, message("bye"));
@@ -159,21 +177,24 @@ Deno.test("B-115 a stream ends by itself; only with the last one the session doe
   assert.equal((await client.ask()).type, "terminate");
 });
 
-Deno.test("B-115 terminate without stream ends all; a stream that nobody knows ends the session", async () => {
-  await using servers = await TwoServers.set();
-  const all = await servers.open();
-  await all.client.ask("type='terminate'", message("bye"));
-  for (const side of [all.upstream, all.other]) {
-    assert.equal(await farewell(side), `${message("bye")}</stream:stream>`);
-  }
-  const unknown = await servers.open();
-  const { condition } = await unknown.client.ask("stream='unheard-of'", message("never"));
-  assert.equal(condition, "item-not-found");
-  assert.equal(await unknown.upstream.expectEnd(), "");
-  assert.equal(await unknown.other.expectEnd(), "");
-});
+onBothFronts(
+  "B-115 terminate without stream ends all; a stream that nobody knows ends the session",
+  async () => {
+    await using servers = await TwoServers.set();
+    const all = await servers.open();
+    await all.client.ask("type='terminate'", message("bye"));
+    for (const side of [all.upstream, all.other]) {
+      assert.equal(await farewell(side), `${message("bye")}</stream:stream>`);
+    }
+    const unknown = await servers.open();
+    const { condition } = await unknown.client.ask("stream='unheard-of'", message("never"));
+    assert.equal(condition, "item-not-found");
+    assert.equal(await unknown.upstream.expectEnd(), "");
+    assert.equal(await unknown.other.expectEnd(), "");
+  },
+);
 
-Deno.test("B-115 X-015 the failure of one server ends its stream and no other", async () => {
+onBothFronts("B-115 X-015 the failure of one server ends its stream and no other", async () => {
   await using servers = await TwoServers.set();
   const { client, upstream, other, second } = await servers.open();
   const poll = client.send();

@@ -3,31 +3,36 @@ import { until } from "../support/patience.ts";
 import { OPCODE } from "../support/raw_websocket.ts";
 import { message, Stage } from "./stage.ts";
 import { connect, OUR_CLOSE, talk } from "./websocket_stage.ts";
+import { onBothFronts, onFront } from "../support/fronts.ts";
 
 const IDLE = { more: "[websocket]\nidle_timeout = 600" };
 
-Deno.test("W-030 W-035 pings: a client that ignores them is lost, one that answers stays", async () => {
-  await using stage = await Stage.set({ more: "[websocket]\nping_interval = 1" });
-  using answering = await talk(stage);
-  using ignoring = await talk(stage);
-  const start = performance.now();
-  const answers = (async () => {
-    for (let pings = 0; pings < 3; pings++) {
-      const { opcode, data } = await answering.socket.frameIn();
-      assert.equal(opcode, OPCODE.ping);
-      answering.socket.frame(OPCODE.pong, data);
-    }
-  })();
-  assert.equal(await ignoring.upstream.expectEnd(), "", "no closing tag");
-  const waited = performance.now() - start;
-  assert.ok(waited > 1_300 && waited < 2_700, `${waited}`);
-  await answers;
-  answering.upstream.write(message("still"));
-  assert.match(await answering.socket.message(), /id='still'/);
-  assert.equal(stage.running.manager.sessions, 1);
-});
+onFront(
+  "deno",
+  "W-030 W-035 pings: a client that ignores them is lost, one that answers stays",
+  async () => {
+    await using stage = await Stage.set({ more: "[websocket]\nping_interval = 1" });
+    using answering = await talk(stage);
+    using ignoring = await talk(stage);
+    const start = performance.now();
+    const answers = (async () => {
+      for (let pings = 0; pings < 3; pings++) {
+        const { opcode, data } = await answering.socket.frameIn();
+        assert.equal(opcode, OPCODE.ping);
+        answering.socket.frame(OPCODE.pong, data);
+      }
+    })();
+    assert.equal(await ignoring.upstream.expectEnd(), "", "no closing tag");
+    const waited = performance.now() - start;
+    assert.ok(waited > 1_300 && waited < 2_700, `${waited}`);
+    await answers;
+    answering.upstream.write(message("still"));
+    assert.match(await answering.socket.message(), /id='still'/);
+    assert.equal(stage.running.manager.sessions, 1);
+  },
+);
 
-Deno.test("W-035 no pings where they are off", async () => {
+onBothFronts("W-035 no pings where they are off", async () => {
   await using stage = await Stage.set({ more: "[websocket]\nping_interval = 0" });
   using open = await talk(stage);
   open.socket.frame(OPCODE.ping, "theirs");
@@ -35,93 +40,110 @@ Deno.test("W-035 no pings where they are off", async () => {
   assert.equal(open.socket.waiting, 0);
 });
 
-Deno.test("W-037 as in MongooseIM's suite: a silent session is ended with connection-timeout, by messages of either side it is not", async () => {
-  await using stage = await Stage.set(IDLE);
-  using open = await talk(stage);
-  stage.running.jump(599_000);
-  open.socket.text("<presence/>");
-  await open.upstream.expect("<presence/>");
-  stage.running.jump(599_000);
-  open.upstream.write(message("down"));
-  assert.match(await open.socket.message(), /id='down'/);
-  stage.running.jump(599_000);
-  open.socket.text(" ");
-  open.socket.frame(OPCODE.ping, "in order");
-  await open.socket.pong();
-  stage.running.jump(599_000);
-  assert.equal(open.socket.waiting, 0);
-  stage.running.jump(2_000);
-  assert.match(await open.socket.message(), /<connection-timeout .*600 s/);
-  assert.equal(await open.socket.message(), OUR_CLOSE);
-  assert.equal(await open.upstream.expectEnd(), "", "its session may be resumed");
-  stage.running.jump(2_000);
-  assert.equal(await open.socket.closed(), 1000);
-});
+onFront(
+  "deno",
+  "W-037 as in MongooseIM's suite: a silent session is ended with connection-timeout, by messages of either side it is not",
+  async () => {
+    await using stage = await Stage.set(IDLE);
+    using open = await talk(stage);
+    stage.running.jump(599_000);
+    open.socket.text("<presence/>");
+    await open.upstream.expect("<presence/>");
+    stage.running.jump(599_000);
+    open.upstream.write(message("down"));
+    assert.match(await open.socket.message(), /id='down'/);
+    stage.running.jump(599_000);
+    open.socket.text(" ");
+    open.socket.frame(OPCODE.ping, "in order");
+    await open.socket.pong();
+    stage.running.jump(599_000);
+    assert.equal(open.socket.waiting, 0);
+    stage.running.jump(2_000);
+    assert.match(await open.socket.message(), /<connection-timeout .*600 s/);
+    assert.equal(await open.socket.message(), OUR_CLOSE);
+    assert.equal(await open.upstream.expectEnd(), "", "its session may be resumed");
+    stage.running.jump(2_000);
+    assert.equal(await open.socket.closed(), 1000);
+  },
+);
 
-Deno.test("W-036 W-037 pings and pongs do not count on this front, whose platform keeps them to itself", async () => {
-  await using stage = await Stage.set(IDLE);
-  using open = await talk(stage);
-  stage.running.jump(599_000);
-  open.socket.frame(OPCODE.pong, "alive");
-  open.socket.frame(OPCODE.ping, "alive");
-  await open.socket.pong();
-  stage.running.jump(2_000);
-  assert.match(await open.socket.message(), /<connection-timeout /);
-});
+onFront(
+  "deno",
+  "W-036 W-037 pings and pongs do not count on this front, whose platform keeps them to itself",
+  async () => {
+    await using stage = await Stage.set(IDLE);
+    using open = await talk(stage);
+    stage.running.jump(599_000);
+    open.socket.frame(OPCODE.pong, "alive");
+    open.socket.frame(OPCODE.ping, "alive");
+    await open.socket.pong();
+    stage.running.jump(2_000);
+    assert.match(await open.socket.message(), /<connection-timeout /);
+  },
+);
 
-Deno.test("W-037 without a limit an open session may be silent; a client that never opens one has a minute", async () => {
-  await using stage = await Stage.set();
-  using open = await talk(stage);
-  stage.running.jump(86_400_000);
-  open.socket.text("<presence/>");
-  await open.upstream.expect("<presence/>");
-  using silent = await connect(stage);
-  stage.running.jump(59_000);
-  assert.equal(silent.waiting, 0);
-  stage.running.jump(2_000);
-  assert.match(await silent.message(), /^<open /);
-  assert.match(await silent.message(), /<connection-timeout /);
-  assert.equal(await silent.message(), OUR_CLOSE);
-});
+onBothFronts(
+  "W-037 without a limit an open session may be silent; a client that never opens one has a minute",
+  async () => {
+    await using stage = await Stage.set();
+    using open = await talk(stage);
+    stage.running.jump(86_400_000);
+    open.socket.text("<presence/>");
+    await open.upstream.expect("<presence/>");
+    using silent = await connect(stage);
+    stage.running.jump(59_000);
+    assert.equal(silent.waiting, 0);
+    stage.running.jump(2_000);
+    assert.match(await silent.message(), /^<open /);
+    assert.match(await silent.message(), /<connection-timeout /);
+    assert.equal(await silent.message(), OUR_CLOSE);
+  },
+);
 
-Deno.test("W-040 a client that does not read stops the reading of its server, harms nobody, and gets it all in order when it reads", async () => {
-  await using stage = await Stage.set({
-    limits: QUEUE,
-  });
-  using neighbour = await talk(stage);
-  using slow = await talk(stage);
-  slow.socket.pause();
-  const count = await flood(slow);
-  neighbour.upstream.write(message("next door"));
-  assert.match(await neighbour.socket.message(), /id='next door'/);
-  slow.socket.resume();
-  for (let i = 0; i < count; i++) {
-    assert.match(await slow.socket.message(), new RegExp(`^<message [^>]*id='${i}'`));
-  }
-});
+onBothFronts(
+  "W-040 a client that does not read stops the reading of its server, harms nobody, and gets it all in order when it reads",
+  async () => {
+    await using stage = await Stage.set({
+      limits: QUEUE,
+    });
+    using neighbour = await talk(stage);
+    using slow = await talk(stage);
+    slow.socket.pause();
+    const count = await flood(slow);
+    neighbour.upstream.write(message("next door"));
+    assert.match(await neighbour.socket.message(), /id='next door'/);
+    slow.socket.resume();
+    for (let i = 0; i < count; i++) {
+      assert.match(await slow.socket.message(), new RegExp(`^<message [^>]*id='${i}'`));
+    }
+  },
+);
 
-Deno.test("W-030 W-040 a client that reads nothing for a minute is lost: its server hears no closing tag", async () => {
-  await using stage = await Stage.set({
-    limits: QUEUE,
-  });
-  using neighbour = await talk(stage);
-  using stalled = await talk(stage);
-  stalled.socket.pause();
-  await flood(stalled);
-  stage.running.jump(50_000);
-  assert.equal(stage.running.manager.sessions, 2);
-  stage.running.jump(10_000);
-  assert.equal(await stalled.upstream.expectEnd(), "");
-  assert.equal(stage.running.manager.sessions, 1);
-  const ending = await until(
-    () => stage.running.events.find(({ type }) => type === "session-ended"),
-    "the end is told",
-  );
-  assert.ok(ending.type === "session-ended" && ending.condition === "connection-lost");
-  assert.equal(ending.reason, "the client does not read");
-  neighbour.upstream.write(message("next door"));
-  assert.match(await neighbour.socket.message(), /id='next door'/);
-});
+onBothFronts(
+  "W-030 W-040 a client that reads nothing for a minute is lost: its server hears no closing tag",
+  async () => {
+    await using stage = await Stage.set({
+      limits: QUEUE,
+    });
+    using neighbour = await talk(stage);
+    using stalled = await talk(stage);
+    stalled.socket.pause();
+    await flood(stalled);
+    stage.running.jump(50_000);
+    assert.equal(stage.running.manager.sessions, 2);
+    stage.running.jump(10_000);
+    assert.equal(await stalled.upstream.expectEnd(), "");
+    assert.equal(stage.running.manager.sessions, 1);
+    const ending = await until(
+      () => stage.running.events.find(({ type }) => type === "session-ended"),
+      "the end is told",
+    );
+    assert.ok(ending.type === "session-ended" && ending.condition === "connection-lost");
+    assert.equal(ending.reason, "the client does not read");
+    neighbour.upstream.write(message("next door"));
+    assert.match(await neighbour.socket.message(), /id='next door'/);
+  },
+);
 
 const QUEUE = "queued_bytes = 1_048_576";
 /** Bytes of one message of a flood, and how many of them are too many: the system's buffers take some. */

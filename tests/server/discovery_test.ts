@@ -11,16 +11,16 @@ const DOMAINS =
   '[domains."example.test"]\n[domains."*.example.test"]\n[domains."Bücher.example"]\n';
 const HTTPS = { "x-forwarded-proto": "https" };
 
-async function ask(
+function ask(
   toml: string,
   request: { from?: string; method?: string; headers?: Record<string, string> },
   document: "host-meta" | "host-meta.json" = "host-meta.json",
-): Promise<Answer> {
+): Answer {
   const config = configOf(toml);
   const path = `/.well-known/${document}`;
   const route = discoveryRoutes({ config, proxies: new TrustedProxies(config.http) })
     .find((route) => route.path === path)!;
-  return await route.handle(new FakeExchange({ path, ...request }));
+  return route.handle(new FakeExchange({ path, ...request }))!;
 }
 
 /** The addresses of an answer, one after the other; its status when it is none. */

@@ -6,6 +6,7 @@ export class FakeExchange implements Exchange {
   readonly path: string;
   readonly query = "";
   readonly peer: Peer;
+  readonly secure = false;
   /** How often a header was asked for. */
   lookUps = 0;
   readonly #headers: Readonly<Record<string, string>>;
@@ -30,9 +31,11 @@ export class FakeExchange implements Exchange {
     return Object.hasOwn(this.#headers, name) ? this.#headers[name] : undefined;
   }
 
-  body(): Promise<Uint8Array | undefined> {
-    return Promise.resolve(new Uint8Array(0));
+  readBody(_max: number, take: (bytes: Uint8Array | undefined) => void): void {
+    take(new Uint8Array(0));
   }
+
+  respond(): void {}
 
   onLost(): void {}
 

@@ -3,8 +3,8 @@ import type { Config } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { ManagerEvent } from "../../src/events.ts";
 import { ConnectionManager } from "../../src/manager.ts";
-import { listenDeno } from "../../src/server/front_deno.ts";
 import type { Connector } from "../../src/upstream/connector.ts";
+import { currentFront } from "./fronts.ts";
 
 /** A configuration from TOML, for a test; the files that it names are read. */
 export function configOf(toml: string): Config {
@@ -23,7 +23,7 @@ export interface RunningManager extends AsyncDisposable {
   jump(ms: number): void;
 }
 
-/** Starts one; of the listeners that `toml` has, what the first serves is served. */
+/** Starts one with the front of the test; it listens as the first listener of `toml` does, but for its place. */
 export async function runManager(
   options: { readonly toml?: string; readonly connector?: Connector; readonly unix?: string } = {},
 ): Promise<RunningManager> {
@@ -36,12 +36,11 @@ export async function runManager(
     onEvent: (event) => events.push(event),
     ...(options.connector ? { connector: options.connector } : {}),
   });
-  const { serve } = config.listen[0]!;
-  const listener = await listenDeno(
-    { at: options.unix === undefined ? { address: "127.0.0.1", port: 0 } : { unix: options.unix } },
-    manager.handler(serve),
-    (error) => manager.fault(error),
-  );
+  const listener = await manager.listen({
+    ...config.listen[0]!,
+    at: options.unix === undefined ? { address: "127.0.0.1", port: 0 } : { unix: options.unix },
+    server: currentFront(),
+  });
   return {
     url: listener.url,
     manager,

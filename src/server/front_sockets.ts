@@ -1,0 +1,182 @@
+/**
+ * The front over plain and TLS sockets, with our own HTTP/1.1 and WebSocket codecs: for ports that
+ * strangers reach. Everything that they can make it hold has a limit, and everything that they can
+ * keep waiting has a deadline.
+ */
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { withoutMapping } from "../config/address.ts";
+import type { Cancel, Clock } from "../clock.ts";
+import type { ListenConfig } from "../config/config.ts";
+import { ConnectionCount, type ConnectionLimit } from "./connection_count.ts";
+import type { Handler, Peer } from "./exchange.ts";
+import { type ConnectionHost, HttpConnection, type Timeouts } from "./http_connection.ts";
+import { type Listener, listenerUrl, removeStaleSocket } from "./listener.ts";
+import type { SocketOwner } from "./owned_socket.ts";
+
+export interface SocketsOptions {
+  readonly timeouts: Timeouts;
+  readonly clock: Clock;
+  /** Peers that may have any number of connections. */
+  readonly trusts: (peer: Peer) => boolean;
+  /** Connections were refused, at most one call in ten seconds. */
+  readonly onRefused: (refused: RefusedConnections) => void;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Connections that were too many, since it was last said. */
+export interface RefusedConnections {
+  /** The limit that forbade the last of them, and where that came from. */
+  readonly limit: ConnectionLimit;
+  readonly address: string;
+  readonly count: number;
+}
+
+/** Connections that wait to be accepted; many come at once when a network is back. */
+const BACKLOG = 4_096;
+
+/** Milliseconds of silence after which the system asks whether the client is still there. */
+const KEEPALIVE = 45_000;
+
+/** What is said to a connection that is one too many, whatever it wants. */
+const TOO_MANY = "There are too many connections here now; come later.\n";
+const REFUSAL = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n" +
+  `Content-Length: ${TOO_MANY.length}\r\nConnection: close\r\n\r\n${TOO_MANY}`;
+
+/** How often it is told that connections were refused (milliseconds). */
+const REPORT = 10_000;
+
+/** How often deadlines are looked at (milliseconds). */
+const TICK = 500;
+
+/** Listens; rejects with what the platform says when it cannot. */
+export async function listenSockets(
+  listen: ListenConfig,
+  handle: Handler,
+  options: SocketsOptions,
+): Promise<Listener> {
+  const { at } = listen;
+  if ("unix" in at) await removeStaleSocket(at.unix);
+  const front = new SocketsFront(listen, handle, options);
+  await front.open();
+  return front;
+}
+
+class SocketsFront implements Listener, ConnectionHost {
+  readonly handle: Handler;
+  readonly timeouts: Timeouts;
+  readonly onFault: (error: unknown) => void;
+  isClosing = false;
+  url = "";
+  readonly #listen: ListenConfig;
+  readonly #options: SocketsOptions;
+  readonly #server: Server;
+  readonly #count: ConnectionCount;
+  readonly #owners = new Set<SocketOwner>();
+  #refused = 0;
+  #nextReport = -Infinity;
+  #cancelTick: Cancel | undefined;
+  #whenEmpty: (() => void) | undefined;
+
+  constructor(listen: ListenConfig, handle: Handler, options: SocketsOptions) {
+    const { timeouts, trusts, onFault } = options;
+    this.handle = handle;
+    this.timeouts = timeouts;
+    this.onFault = onFault;
+    this.#listen = listen;
+    this.#options = options;
+    this.#count = new ConnectionCount(listen, (address) => trusts({ address, port: 0 }));
+    this.#server = createServer({
+      // Who ends a connection, and when, is HTTP's business and WebSocket's.
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEPALIVE,
+    }, (socket) => this.#accept(socket));
+  }
+
+  async open(): Promise<void> {
+    const { at } = this.#listen;
+    const server = this.#server;
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      const where = "unix" in at
+        ? { path: at.unix }
+        : "fd" in at
+        ? { fd: at.fd }
+        : { host: at.address, port: at.port };
+      server.listen({ ...where, backlog: BACKLOG }, () => {
+        server.off("error", reject);
+        // What is wrong with one connection that is not accepted does not end the listener.
+        server.on("error", this.onFault);
+        resolve();
+      });
+    });
+    const address = server.address() as AddressInfo | string | null;
+    this.url = listenerUrl(this.#listen, typeof address === "object" ? address?.port ?? 0 : 0);
+  }
+
+  async close(): Promise<void> {
+    this.isClosing = true;
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    for (const owner of [...this.#owners]) owner.shutdown();
+    if (this.#owners.size > 0) await new Promise<void>((resolve) => this.#whenEmpty = resolve);
+    await closed;
+    const { at } = this.#listen;
+    if ("unix" in at) await Deno.remove(at.unix).catch(() => {});
+  }
+
+  // ---- for connections
+
+  now(): number {
+    return this.#options.clock.now();
+  }
+
+  replace(owner: SocketOwner, successor: SocketOwner | undefined): void {
+    this.#owners.delete(owner);
+    if (successor !== undefined) this.#owners.add(successor);
+    else this.#count.release(owner.peer.address);
+    if (this.#owners.size === 0) {
+      this.#cancelTick?.();
+      this.#cancelTick = undefined;
+      this.#whenEmpty?.();
+    }
+  }
+
+  // ---- the work
+
+  #accept(socket: Socket): void {
+    const address = withoutMapping(socket.remoteAddress ?? "");
+    const peer = { address, port: socket.remotePort ?? 0 };
+    const limit = this.#count.admit(address);
+    if (limit !== undefined) return this.#refuse(socket, limit, address);
+    this.#owners.add(new HttpConnection(this, { socket, tcp: socket, peer }));
+    this.#cancelTick ??= this.#options.clock.after(TICK, () => this.#tick());
+  }
+
+  #refuse(socket: Socket, limit: ConnectionLimit, address: string): void {
+    socket.on("error", () => {});
+    // Nobody can read this where TLS is spoken.
+    if (this.#listen.tls === undefined) socket.end(REFUSAL);
+    socket.destroySoon();
+    this.#refused++;
+    const now = this.now();
+    if (now < this.#nextReport) return;
+    this.#nextReport = now + REPORT;
+    this.#options.onRefused({ limit, address, count: this.#refused });
+    this.#refused = 0;
+  }
+
+  #tick(): void {
+    const now = this.now();
+    for (const owner of this.#owners) {
+      try {
+        owner.tick(now);
+      } catch (error) {
+        owner.fault(error);
+      }
+    }
+    this.#cancelTick = this.#owners.size === 0
+      ? undefined
+      : this.#options.clock.after(TICK, () => this.#tick());
+  }
+}

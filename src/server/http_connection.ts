@@ -1,0 +1,457 @@
+/**
+ * One connection of an HTTP/1.1 client over a plain or TLS socket: it gives the codec what comes,
+ * makes exchanges of requests, writes what answers them, and ends what takes too long.
+ */
+import { createHash } from "node:crypto";
+import type { Socket } from "node:net";
+import type { HttpConfig } from "../config/config.ts";
+import { HttpCodec, type Waiting } from "../protocol/http1/codec.ts";
+import type { HttpLimits } from "../protocol/http1/limits.ts";
+import type { Refusal } from "../protocol/http1/refusals.ts";
+import type { Request, Turn } from "../protocol/http1/request.ts";
+import { readHandshake } from "../protocol/rfc6455/handshake.ts";
+import type {
+  Answer,
+  Exchange,
+  Handler,
+  MessageEvents,
+  MessageSocket,
+  Peer,
+  UpgradeOptions,
+} from "./exchange.ts";
+import { textAnswer } from "./http.ts";
+import { own, type SocketOwner } from "./owned_socket.ts";
+import { WebSocketConnection } from "./websocket_connection.ts";
+
+/** What a connection has from its front. */
+export interface ConnectionHost {
+  readonly handle: Handler;
+  readonly timeouts: Timeouts;
+  /** Milliseconds of a monotonic clock. */
+  now(): number;
+  /** Answers are to end their connections. */
+  readonly isClosing: boolean;
+  readonly onFault: (error: unknown) => void;
+  /** The socket has another owner from here on; `undefined`: it is gone. */
+  replace(owner: SocketOwner, successor: SocketOwner | undefined): void;
+}
+
+/** Milliseconds. */
+export type Timeouts = Pick<
+  HttpConfig,
+  "headTimeout" | "bodyTimeout" | "keepaliveTimeout" | "writeTimeout"
+>;
+
+/** The two ends of a client's connection here: with TLS they differ. */
+export interface ClientSocket {
+  /** Speaks with the client. */
+  readonly socket: Socket;
+  /** The TCP connection below, which is what has to be paused. */
+  readonly tcp: Socket;
+  readonly peer: Peer;
+}
+
+const LIMITS: HttpLimits = {
+  headBytes: 16_384,
+  targetBytes: 16_000,
+  fields: 100,
+  chunkLineBytes: 256,
+  trailerBytes: 4_096,
+  // The most that a client of BOSH may have under way (`max_hold` and what goes with it), and more.
+  requests: 20,
+};
+
+/** Bytes that may wait behind the last request that is read, before the client has to. */
+const READ_AHEAD = 16_384;
+
+/**
+ * How long the client has to close its side when we have closed ours (milliseconds). What it still
+ * sends is thrown away meanwhile: to close at once would take the answer away with it.
+ */
+const LINGER = 2_000;
+
+export class HttpConnection implements SocketOwner {
+  readonly peer: Peer;
+  readonly secure: boolean;
+  readonly #host: ConnectionHost;
+  readonly #socket: Socket;
+  readonly #tcp: Socket;
+  readonly #codec = new HttpCodec(LIMITS);
+  /** Those without an answer, in their order. */
+  #exchanges: SocketsExchange[] = [];
+  /** Whose body is being read. */
+  #reader: SocketsExchange | undefined;
+  /** When it is over with the client's patience, or ours. */
+  #deadline: number;
+  /** What `#deadline` is for. */
+  #waiting: Waiting = "request";
+  /** Bytes that the network had taken when it was last seen to take some, and when that was. */
+  #taken = 0;
+  #stalledSince: number | undefined;
+  /** What the connection becomes when a request of it is answered. */
+  #upgrading: WebSocketConnection | undefined;
+  #isReading = false;
+  #isPaused = false;
+  #peerEnded = false;
+  #hasEnded = false;
+  #isGone = false;
+
+  constructor(host: ConnectionHost, client: ClientSocket) {
+    const { socket, tcp, peer } = client;
+    this.#host = host;
+    this.#socket = socket;
+    this.#tcp = tcp;
+    this.peer = peer;
+    this.secure = socket !== tcp;
+    this.#deadline = host.now() + host.timeouts.headTimeout;
+    own(socket, this);
+  }
+
+  // ---- from the socket
+
+  received(chunk: Uint8Array): void {
+    this.#codec.feed(chunk);
+    this.#read();
+  }
+
+  drained(): void {}
+
+  /**
+   * A client that closes its side has nearly always closed both: only what is written to it shows
+   * the difference. Its held requests are given up, and still answered, for those that half-close.
+   */
+  peerEnded(): void {
+    this.#peerEnded = true;
+    this.#deadline = this.#host.now() + LINGER;
+    this.#forsake();
+    if (this.#codec.unanswered === 0) this.#end();
+  }
+
+  closed(): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#host.replace(this, undefined);
+    this.#forsake();
+    this.#upgrading?.giveUp();
+  }
+
+  tick(now: number): void {
+    if (now >= this.#deadline) return this.#expire();
+    const pending = this.#socket.writableLength;
+    if (pending === 0) {
+      this.#stalledSince = undefined;
+      return;
+    }
+    const taken = this.#socket.bytesWritten - pending;
+    if (this.#stalledSince === undefined || taken !== this.#taken) {
+      this.#stalledSince = now;
+      this.#taken = taken;
+    } else if (now - this.#stalledSince >= this.#host.timeouts.writeTimeout) {
+      this.#destroy();
+    }
+  }
+
+  shutdown(): void {
+    if (this.#codec.waiting === "request" && this.#codec.unanswered === 0) this.#end();
+  }
+
+  fault(error: unknown): void {
+    this.#host.onFault(error);
+    this.#destroy();
+  }
+
+  // ---- from exchanges
+
+  /** The body of a request, as {@link Exchange} has it. */
+  readBody(exchange: SocketsExchange, max: number): void {
+    if (exchange.request.length === 0) return exchange.giveBody(EMPTY);
+    if (this.#isGone || this.#peerEnded) return exchange.giveBody(undefined);
+    const go = this.#codec.readBody(exchange.request, max);
+    if (go !== undefined) this.#socket.write(go);
+    this.#reader = exchange;
+    this.#read();
+  }
+
+  /** Writes an answer, or keeps it until it is its turn. */
+  answer(exchange: SocketsExchange, { status, headers, body, closes }: Answer): void {
+    const at = this.#exchanges.indexOf(exchange);
+    if (at < 0) return;
+    this.#exchanges.splice(at, 1);
+    if (this.#reader === exchange) this.#reader = undefined;
+    this.#give(exchange.request, {
+      status,
+      headers,
+      body,
+      closes: closes === true || this.#host.isClosing || this.#peerEnded,
+    });
+  }
+
+  /** The WebSocket that the connection is to become when the request is answered. */
+  prepareUpgrade(options: UpgradeOptions, events: MessageEvents): WebSocketConnection {
+    const client = { socket: this.#socket, tcp: this.#tcp, peer: this.peer };
+    this.#upgrading = new WebSocketConnection(this.#host, client, options, events);
+    return this.#upgrading;
+  }
+
+  // ---- reading
+
+  /** Everything that the codec finds. */
+  #read(): void {
+    // What is answered while reading goes on below.
+    if (this.#isReading) return;
+    this.#isReading = true;
+    let isNew = false;
+    for (let event; (event = this.#codec.next()) !== undefined;) {
+      isNew = true;
+      switch (event.type) {
+        case "request":
+          this.#serve(event.request);
+          break;
+        case "body":
+          this.#giveBody(event.bytes);
+          break;
+        case "refusal":
+          this.#refuse(event.turn, event.refusal);
+      }
+    }
+    this.#isReading = false;
+    this.#watch(isNew);
+  }
+
+  #serve(request: Request): void {
+    const exchange = new SocketsExchange(this, request);
+    this.#exchanges.push(exchange);
+    try {
+      const answer = this.#host.handle(exchange);
+      if (answer !== undefined) this.answer(exchange, answer);
+    } catch (error) {
+      this.#fail(exchange, error);
+    }
+  }
+
+  #fail(exchange: SocketsExchange, error: unknown): void {
+    this.#host.onFault(error);
+    if (!this.#exchanges.includes(exchange)) return this.#destroy();
+    this.answer(exchange, textAnswer(500, "A fault of the connection manager.\n", {}));
+  }
+
+  #giveBody(bytes: Uint8Array | undefined): void {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    if (reader === undefined) return;
+    try {
+      reader.giveBody(bytes);
+    } catch (error) {
+      this.#fail(reader, error);
+    }
+  }
+
+  #refuse(turn: Turn, { status, reason }: Refusal): void {
+    const reader = this.#reader;
+    // That a body is too long is for the endpoint to say: it knows who may read the answer.
+    if (reader !== undefined && status === 413) return this.#giveBody(undefined);
+    const at = this.#exchanges.findIndex(({ request }) => request === turn);
+    if (at >= 0) this.#exchanges.splice(at, 1);
+    this.#give(turn, textAnswer(status, `This is not HTTP as it should be: ${reason}.\n`, {}));
+    this.#giveBody(undefined);
+  }
+
+  /** Nobody is there to be answered any more. */
+  #forsake(): void {
+    this.#giveBody(undefined);
+    for (const exchange of [...this.#exchanges]) exchange.forsake();
+  }
+
+  // ---- writing
+
+  #give(turn: Turn, answer: Answer): void {
+    if (this.#isGone) return;
+    const octets = this.#codec.answer(turn, answer, httpDate());
+    if (octets !== undefined) this.#socket.write(octets);
+    if (this.#codec.finished) this.#end();
+    else if (this.#codec.upgraded) this.#upgrade();
+    else if (this.#peerEnded && this.#codec.unanswered === 0) this.#end();
+    else this.#read();
+  }
+
+  #upgrade(): void {
+    const socket = this.#upgrading!;
+    this.#isGone = true;
+    this.#resume();
+    this.#host.replace(this, socket);
+    socket.start(this.#codec.rest());
+  }
+
+  // ---- time
+
+  /** Sets the deadline for what is waited for now; `isNew`: for something that was not before. */
+  #watch(isNew: boolean): void {
+    if (this.#isGone || this.#hasEnded || this.#peerEnded) return;
+    const { unread, unanswered } = this.#codec;
+    let { waiting } = this.#codec;
+    // While a request is held, its client has no reason to send another.
+    if (waiting === "request" && unanswered > 0) waiting = "answer";
+    if (isNew || waiting !== this.#waiting) {
+      this.#waiting = waiting;
+      this.#deadline = this.#host.now() + this.#patience(waiting);
+    }
+    if (waiting === "answer" && unread > READ_AHEAD) this.#pause();
+    else this.#resume();
+  }
+
+  #patience(waiting: Waiting): number {
+    const { headTimeout, bodyTimeout, keepaliveTimeout } = this.#host.timeouts;
+    switch (waiting) {
+      case "request":
+        return keepaliveTimeout;
+      case "head":
+        return headTimeout;
+      case "body":
+        return bodyTimeout;
+      case "answer":
+      case "nothing":
+        return Infinity;
+    }
+  }
+
+  #expire(): void {
+    if (this.#hasEnded) return this.#destroy();
+    if (this.#waiting === "request") return this.#end();
+    const reader = this.#reader;
+    // Who is slow with a body is told, unless earlier answers would have to come first.
+    if (reader === undefined || this.#codec.unanswered > 1) return this.#destroy();
+    this.answer(reader, {
+      ...textAnswer(408, "The request did not come in time.\n", {}),
+      closes: true,
+    });
+    reader.giveBody(undefined);
+  }
+
+  #end(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#deadline = this.#host.now() + LINGER;
+    this.#resume();
+    this.#socket.end();
+  }
+
+  #destroy(): void {
+    this.#socket.destroy();
+    this.#tcp.destroy();
+  }
+
+  #pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#tcp.pause();
+  }
+
+  #resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    // A TLS socket may have set the flag that says whether there is reading (see `dial_node`).
+    this.#tcp.pause().resume();
+  }
+}
+
+/** A request of a connection, until it is answered. */
+class SocketsExchange implements Exchange {
+  readonly request: Request;
+  readonly #connection: HttpConnection;
+  #take: ((bytes: Uint8Array | undefined) => void) | undefined;
+  #lost: (() => void) | undefined;
+  #isForsaken = false;
+
+  constructor(connection: HttpConnection, request: Request) {
+    this.#connection = connection;
+    this.request = request;
+  }
+
+  get method(): string {
+    return this.request.method;
+  }
+
+  get path(): string {
+    return this.request.path;
+  }
+
+  get query(): string {
+    return this.request.query;
+  }
+
+  get peer(): Peer {
+    return this.#connection.peer;
+  }
+
+  get secure(): boolean {
+    return this.#connection.secure;
+  }
+
+  header(name: string): string | undefined {
+    return this.request.header(name);
+  }
+
+  readBody(max: number, take: (bytes: Uint8Array | undefined) => void): void {
+    this.#take = take;
+    this.#connection.readBody(this, max);
+  }
+
+  respond(answer: Answer): void {
+    this.#connection.answer(this, answer);
+  }
+
+  onLost(lost: () => void): void {
+    if (this.#isForsaken) lost();
+    else this.#lost = lost;
+  }
+
+  upgrade(
+    options: UpgradeOptions,
+    events: MessageEvents,
+  ): { answer: Answer; socket: MessageSocket } | undefined {
+    const { method, minorVersion } = this.request;
+    const handshake = readHandshake(
+      { method, httpMinor: minorVersion, header: (name) => this.header(name) },
+      (text) => createHash("sha1").update(text).digest("hex"),
+    );
+    if (handshake.type !== "accepted") return undefined;
+    const { protocol } = options;
+    // `Connection` is the codec's to write.
+    const { connection: _, ...headers } = handshake.headers;
+    const answer = {
+      status: 101,
+      headers: protocol === undefined
+        ? headers
+        : { ...headers, "sec-websocket-protocol": protocol },
+    };
+    return { answer, socket: this.#connection.prepareUpgrade(options, events) };
+  }
+
+  giveBody(bytes: Uint8Array | undefined): void {
+    const take = this.#take;
+    this.#take = undefined;
+    take?.(bytes);
+  }
+
+  /** The client is gone, or as good as that. */
+  forsake(): void {
+    if (this.#isForsaken) return;
+    this.#isForsaken = true;
+    this.#lost?.();
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+let second = 0;
+let date = "";
+
+/** The time in the form of RFC 9110 §5.6.7, made once a second. */
+function httpDate(): string {
+  const now = Math.floor(Date.now() / 1000);
+  if (now !== second) {
+    second = now;
+    date = new Date(now * 1000).toUTCString();
+  }
+  return date;
+}

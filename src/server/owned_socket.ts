@@ -1,0 +1,85 @@
+/**
+ * What happens to a socket, told to its owner. The listeners are the same functions for every
+ * socket, and the owner is a property of it: ten thousand idle connections have no closures.
+ */
+import type { Socket } from "node:net";
+import type { Peer } from "./exchange.ts";
+
+/** Who a socket belongs to: HTTP first, and perhaps a WebSocket later. */
+export interface SocketOwner {
+  /** Bytes of the client's; they are the owner's to keep and to change. */
+  received(chunk: Uint8Array): void;
+  /** All that was written has been handed to the network. */
+  drained(): void;
+  /** The client has ended its side; it may still read. */
+  peerEnded(): void;
+  /** The connection is gone; comes once and comes last. */
+  closed(): void;
+  readonly peer: Peer;
+  /** Comes about twice a second, for deadlines. */
+  tick(now: number): void;
+  /** The listener closes: ends what can be ended. */
+  shutdown(): void;
+  /** One of these calls threw: a mistake of ours. */
+  fault(error: unknown): void;
+}
+
+const OWNER = Symbol("owner");
+
+interface Owned {
+  [OWNER]?: SocketOwner;
+}
+
+/** Makes somebody the owner of a socket, its first one or another. */
+export function own(socket: Socket, owner: SocketOwner): void {
+  const owned: Owned & Socket = socket;
+  const isNew = owned[OWNER] === undefined;
+  owned[OWNER] = owner;
+  if (!isNew) return;
+  socket.on("data", onData);
+  socket.on("drain", onDrain);
+  socket.on("end", onEnd);
+  socket.on("close", onClose);
+  // An error that nobody hears ends the process; what it means is told by the close that follows.
+  socket.on("error", onError);
+}
+
+// A mistake of ours ends the connection in which it was made, and nothing else.
+
+function onData(this: Owned & Socket, chunk: Uint8Array): void {
+  const owner = this[OWNER]!;
+  try {
+    owner.received(chunk);
+  } catch (error) {
+    owner.fault(error);
+  }
+}
+
+function onDrain(this: Owned & Socket): void {
+  const owner = this[OWNER]!;
+  try {
+    owner.drained();
+  } catch (error) {
+    owner.fault(error);
+  }
+}
+
+function onEnd(this: Owned & Socket): void {
+  const owner = this[OWNER]!;
+  try {
+    owner.peerEnded();
+  } catch (error) {
+    owner.fault(error);
+  }
+}
+
+function onClose(this: Owned & Socket): void {
+  const owner = this[OWNER]!;
+  try {
+    owner.closed();
+  } catch (error) {
+    owner.fault(error);
+  }
+}
+
+function onError(): void {}
