@@ -16,7 +16,8 @@ export interface Clock {
 
 /** The clock of the machine. */
 export const systemClock: Clock = {
-  now: () => performance.now(),
+  // Whole milliseconds: a fraction would be an object of its own wherever a time is kept.
+  now: () => Math.floor(performance.now()),
   after(ms, wake) {
     const timer = setTimeout(wake, ms);
     return () => clearTimeout(timer);

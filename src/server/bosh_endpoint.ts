@@ -191,7 +191,9 @@ function allowedType(wanted: string | undefined, isScript: boolean): string | un
   const allowed = isScript
     ? /^(?:text|application)\/(?:x-)?javascript(?: ?; ?charset=("?)utf-8\1)?$/i
     : /^(?:text\/xml|application\/xml|text\/plain)(?: ?; ?charset=("?)utf-8\1)?$/i;
-  return wanted !== undefined && allowed.test(wanted) ? wanted : undefined;
+  // Most clients ask for what they would get anyway; the headers then are the same for everybody.
+  if (wanted === undefined || (!isScript && wanted === XML)) return undefined;
+  return allowed.test(wanted) ? wanted : undefined;
 }
 
 function withType(

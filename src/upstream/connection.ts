@@ -35,7 +35,7 @@ export interface ConnectionOptions {
 }
 
 /** Bytes of the buffer that waits in an idle connection; it is there for as long as the connection is. */
-const IDLE_BUFFER = 1024;
+const IDLE_BUFFER = 512;
 /** Bytes of the buffer that takes over while reads fill the idle one. */
 const BUSY_BUFFER = 16_384;
 /** Bytes of memory that a piece takes which waits to be written, besides its own. */
@@ -62,6 +62,7 @@ export class Connection {
   #ended = false;
   #flowing = true;
   #resume: (() => void) | undefined;
+  #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(IDLE_BUFFER);
   #outgoing: Uint8Array[] = [];
   #queuedBytes = 0;
   #writer: Promise<void> | undefined;
@@ -79,18 +80,12 @@ export class Connection {
     });
   }
 
-  /** Does everything that is to be done until the connection is over. Never rejects. */
-  async run(): Promise<void> {
+  /** Begins: from here on it does what is to be done until the connection is over. Never throws. */
+  start(): void {
     const { preamble, direct } = this.#options;
-    try {
-      if (preamble) this.#write(preamble);
-      if (direct && !await this.#handshake()) return;
-      this.#stream.connected(this.#clock.now());
-      this.#act();
-      await this.#read();
-    } catch (error) {
-      this.#fault(error);
-    }
+    if (preamble) this.#write(preamble);
+    if (direct) void this.#secure(() => this.#stream.connected(this.#clock.now()));
+    else this.#begin(() => this.#stream.connected(this.#clock.now()));
   }
 
   send(content: Uint8Array): void {
@@ -126,34 +121,65 @@ export class Connection {
     return this.#queuedBytes;
   }
 
-  async #read(): Promise<void> {
-    const idle = new Uint8Array(IDLE_BUFFER);
-    let buffer = idle;
-    while (!this.#over) {
-      if (!this.#flowing) {
-        await new Promise<void>((resolve) => this.#resume = resolve);
-        continue;
-      }
-      let length: number | null;
-      try {
-        length = await this.#pipe.read(buffer);
-      } catch (error) {
-        return this.#lost(error);
-      }
-      if (this.#over) return;
+  /** Tells the stream that it may begin, and reads. */
+  #begin(tell: () => void): void {
+    try {
+      tell();
+      this.#act();
+      this.#read();
+    } catch (error) {
+      this.#fault(error);
+    }
+  }
+
+  /**
+   * One read after the other, each by a call of the one before: an idle connection so holds one
+   * promise, and no function that waits.
+   */
+  #read(): void {
+    if (this.#over) return;
+    if (!this.#flowing) {
+      this.#resume = () => this.#read();
+      return;
+    }
+    this.#resume = undefined;
+    this.#pipe.read(this.#buffer).then(this.#received, this.#unreadable);
+  }
+
+  readonly #received = (length: number | null): void => {
+    if (this.#over) return;
+    try {
       if (length === null) return this.#lost();
+      const buffer = this.#buffer;
       const full = length === buffer.length;
       this.#stream.receive(this.#clock.now(), full ? buffer : buffer.subarray(0, length));
       this.#act();
-      if (this.#tlsWanted && await this.#handshake()) {
-        this.#stream.secured(this.#clock.now());
-        this.#act();
-      }
-      if (full && buffer === idle) buffer = spareBuffers.pop() ?? new Uint8Array(BUSY_BUFFER);
-      else if (!full && buffer !== idle) {
+      if (full && buffer.length === IDLE_BUFFER) {
+        this.#buffer = spareBuffers.pop() ?? new Uint8Array(BUSY_BUFFER);
+      } else if (!full && buffer.length > IDLE_BUFFER) {
         if (spareBuffers.length < MAX_SPARE_BUFFERS) spareBuffers.push(buffer);
-        buffer = idle;
+        this.#buffer = new Uint8Array(IDLE_BUFFER);
       }
+      if (this.#tlsWanted) void this.#secure(() => this.#stream.secured(this.#clock.now()));
+      else this.#read();
+    } catch (error) {
+      this.#fault(error);
+    }
+  };
+
+  readonly #unreadable = (error: unknown): void => {
+    try {
+      this.#lost(error);
+    } catch (error) {
+      this.#fault(error);
+    }
+  };
+
+  async #secure(tell: () => void): Promise<void> {
+    try {
+      if (await this.#handshake()) this.#begin(tell);
+    } catch (error) {
+      this.#fault(error);
     }
   }
 

@@ -29,12 +29,8 @@ class DenoPipe implements Pipe {
     this.#conn = conn;
   }
 
-  async read(buffer: Uint8Array): Promise<number | null> {
-    try {
-      return await this.#conn.read(buffer);
-    } catch (error) {
-      throw loss(error);
-    }
+  read(buffer: Uint8Array): Promise<number | null> {
+    return this.#conn.read(buffer).catch(rethrow);
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -72,4 +68,8 @@ class DenoPipe implements Pipe {
       if (!(error instanceof Deno.errors.BadResource)) throw error;
     }
   }
+}
+
+function rethrow(error: unknown): never {
+  throw loss(error);
 }

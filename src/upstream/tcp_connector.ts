@@ -1,9 +1,15 @@
 import type { Clock } from "../clock.ts";
 import type { UpstreamConfig } from "../config/config.ts";
 import type { EventSink, UpstreamPhase } from "../events.ts";
-import { C2sStream, type Restart, type StreamEnd } from "../protocol/stream/c2s.ts";
+import {
+  C2sStream,
+  type Restart,
+  type StreamEnd,
+  type StreamHeader,
+} from "../protocol/stream/c2s.ts";
 import type { HiddenSasl } from "../protocol/stream/features.ts";
 import { readStreamError } from "../protocol/stream/received_error.ts";
+import type { Payload } from "../protocol/xml/payload.ts";
 import {
   type Candidate,
   candidates,
@@ -11,7 +17,7 @@ import {
   redirection,
   type Search,
 } from "./candidates.ts";
-import { Connection, PIECE_COST } from "./connection.ts";
+import { Connection, type ConnectionEvents, PIECE_COST } from "./connection.ts";
 import type { Connector, Upstream, UpstreamEvents, UpstreamRequest } from "./connector.ts";
 import { dial, type Pipe } from "./dial.ts";
 import { Resolver } from "./dns/resolver.ts";
@@ -68,12 +74,23 @@ interface Elsewhere {
   readonly direct: boolean;
 }
 
-class TcpUpstream implements Upstream {
+/** A connection that may become the stream. */
+interface Attempt {
+  readonly target: string;
+  readonly direct: boolean;
+  readonly stream: C2sStream;
+  /** Says why it does not; `undefined`: it does, or nobody wants it any more. */
+  readonly settle: (failure: Failure | undefined) => void;
+}
+
+class TcpUpstream implements Upstream, ConnectionEvents {
   readonly #options: TcpConnectorOptions;
   readonly #network: Network;
   readonly #request: UpstreamRequest;
   readonly #events: UpstreamEvents;
-  readonly #cancel = new AbortController();
+  /** Ends the search for a place; `undefined` when it is over. */
+  #cancel: AbortController | undefined = new AbortController();
+  #attempt: Attempt | undefined;
   #connection: Connection | undefined;
   /** What the client did before the stream was up, for whichever target it will be; then `undefined`. */
   #early: (Uint8Array | Restart)[] | undefined = [];
@@ -163,6 +180,10 @@ class TcpUpstream implements Upstream {
     };
   }
 
+  get #searching(): AbortSignal {
+    return this.#cancel?.signal ?? AbortSignal.abort();
+  }
+
   get #domain(): string {
     return this.#request.opening.to;
   }
@@ -179,7 +200,7 @@ class TcpUpstream implements Upstream {
     const search: Search = {
       ...this.#network,
       clock: this.#options.clock,
-      cancelled: this.#cancel.signal,
+      cancelled: this.#searching,
       random: this.#options.random,
       mayDial: this.#options.mayDial ?? isPublic,
     };
@@ -226,7 +247,7 @@ class TcpUpstream implements Upstream {
         failure = place;
         continue;
       }
-      failure = await this.#attempt(place, settings);
+      failure = await this.#try(place, settings);
       if (failure?.otherHost !== undefined && follow) {
         const { otherHost, isEncrypted = false } = failure;
         failure = await follow({ failure, otherHost, isEncrypted, direct: place.direct });
@@ -239,7 +260,7 @@ class TcpUpstream implements Upstream {
   }
 
   /** `undefined` when the stream is up, or nobody wants it any more. */
-  async #attempt(candidate: Candidate, settings: UpstreamConfig): Promise<Failure | undefined> {
+  async #try(candidate: Candidate, settings: UpstreamConfig): Promise<Failure | undefined> {
     const { clock, limits } = this.#options;
     const { target, direct, port } = candidate;
     const { verify, fingerprints, ca, identity } = settings;
@@ -250,7 +271,7 @@ class TcpUpstream implements Upstream {
     let pipe: Pipe;
     try {
       pipe = await within(
-        { clock, timeout: candidate.patience, cancelled: this.#cancel.signal },
+        { clock, timeout: candidate.patience, cancelled: this.#searching },
         `no answer from ${target}`,
         (signal) => dial(candidate, direct || settings.tls !== "never" ? tls : undefined, signal),
       );
@@ -279,45 +300,59 @@ class TcpUpstream implements Upstream {
     const preamble = settings.proxyProtocol === 0
       ? undefined
       : proxyHeader(settings.proxyProtocol, client, { address: candidate.hostname, port });
-    return await new Promise((resolve) => {
+    return await new Promise((settle) => {
+      this.#attempt = { target, direct, stream, settle };
       const options = { pipe, stream, preamble, tls, direct, timeout, clock };
-      const connection = new Connection(options, {
-        opened: (header) => {
-          if (this.#over) return;
-          if (this.#early !== undefined) {
-            this.#early = undefined;
-            connection.flow(this.#flowing);
-            this.#reached(target, direct ? "direct" : stream.encrypted ? "starttls" : "none");
-            resolve(undefined);
-          }
-          this.#events.opened(header);
-        },
-        deliver: (payloads) => {
-          if (!this.#over) this.#events.deliver(payloads);
-        },
-        ended: (end, phase) => {
-          if (this.#early === undefined) this.#finish(this.#lost(end));
-          else {
-            const isEncrypted = stream.encrypted;
-            resolve(this.#over ? undefined : { ...failed(end, phase, target), isEncrypted });
-          }
-        },
-        fault: (error) => {
-          this.#fault(error);
-          // It may come from `ended` itself, which then tells nothing more.
-          resolve({ phase: "stream", target, reason: "an internal error came in between" });
-        },
-      });
-      this.#connection = connection;
-      void connection.run();
+      this.#connection = new Connection(options, this);
+      this.#connection.start();
     });
   }
+
+  // ---- from the connection
+
+  opened(header: StreamHeader): void {
+    if (this.#over) return;
+    const attempt = this.#attempt;
+    if (attempt !== undefined) {
+      this.#attempt = this.#early = this.#cancel = undefined;
+      this.#connection?.flow(this.#flowing);
+      const { target, direct, stream, settle } = attempt;
+      this.#reached(target, direct ? "direct" : stream.encrypted ? "starttls" : "none");
+      settle(undefined);
+    }
+    this.#events.opened(header);
+  }
+
+  deliver(payloads: readonly Payload[]): void {
+    if (!this.#over) this.#events.deliver(payloads);
+  }
+
+  ended(end: StreamEnd, phase: "tls" | "stream"): void {
+    if (this.#early === undefined) return this.#finish(this.#lost(end));
+    const attempt = this.#attempt;
+    if (attempt === undefined) return;
+    this.#attempt = undefined;
+    const { target, stream, settle } = attempt;
+    const isEncrypted = stream.encrypted;
+    settle(this.#over ? undefined : { ...failed(end, phase, target), isEncrypted });
+  }
+
+  fault(error: unknown): void {
+    this.#fault(error);
+    // It may come from `ended` itself, which then tells nothing more.
+    const attempt = this.#attempt;
+    this.#attempt = undefined;
+    const reason = "an internal error came in between";
+    attempt?.settle({ phase: "stream", target: attempt.target, reason });
+  }
+
+  // ---- the end
 
   /** Ends it before it was up, or without ceremony: the session hears `closed`, but not before its call returns. */
   #giveUp(): void {
     this.#over = true;
     this.#early = undefined;
-    this.#cancel.abort();
+    this.#cancel?.abort();
     queueMicrotask(() => this.#tellEnd({ type: "closed" }));
   }
 

@@ -117,7 +117,7 @@ function connect(tlsPolicy: "never" | "required", on: (event: string) => void = 
       fault: (error) => tell(`fault ${error}`),
     },
   );
-  void connection.run();
+  connection.start();
   return { clock, pipe, connection, told };
 }
 
