@@ -14,15 +14,107 @@ export interface Clock {
   after(ms: number, wake: () => void): Cancel;
 }
 
+/** Somebody to wake, and when (milliseconds of the clock). */
+interface Appointment {
+  readonly at: number;
+  readonly wake: () => void;
+  /** Where it is in the heap; -1: no longer. */
+  index: number;
+}
+
+/**
+ * The clock of the machine. Whoever wants to be woken is put into one heap, the first of them on
+ * top, and only that one has a timer of the platform's: ten thousand of those would be megabytes.
+ */
+class SystemClock implements Clock {
+  readonly #heap: Appointment[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the timer fires. */
+  #firesAt = Infinity;
+  readonly #fire = (): void => {
+    this.#timer = undefined;
+    this.#firesAt = Infinity;
+    try {
+      const now = this.now();
+      for (let first; (first = this.#heap[0]) !== undefined && first.at <= now;) {
+        this.#remove(first);
+        first.wake();
+      }
+    } finally {
+      this.#arm();
+    }
+  };
+
+  now(): number {
+    // Whole milliseconds: a fraction would be an object of its own wherever a time is kept.
+    return Math.floor(performance.now());
+  }
+
+  after(ms: number, wake: () => void): Cancel {
+    // The present millisecond has begun already.
+    const appointment = { at: this.now() + Math.ceil(ms) + 1, wake, index: this.#heap.length };
+    this.#heap.push(appointment);
+    this.#rise(appointment);
+    this.#arm();
+    return () => {
+      if (appointment.index < 0) return;
+      this.#remove(appointment);
+      if (this.#heap.length === 0) this.#arm();
+    };
+  }
+
+  /** A timer that fires too early is left to: most appointments are moved or cancelled in time. */
+  #arm(): void {
+    const at = this.#heap[0]?.at ?? Infinity;
+    if (at === Infinity || at < this.#firesAt) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      this.#firesAt = at;
+      if (at !== Infinity) this.#timer = setTimeout(this.#fire, at - this.now());
+    }
+  }
+
+  #remove(appointment: Appointment): void {
+    const { index } = appointment;
+    const last = this.#heap.pop()!;
+    appointment.index = -1;
+    if (last === appointment) return;
+    last.index = index;
+    this.#heap[index] = last;
+    this.#rise(last);
+    this.#sink(last);
+  }
+
+  #rise(appointment: Appointment): void {
+    while (appointment.index > 0) {
+      const parent = this.#heap[(appointment.index - 1) >> 1]!;
+      if (parent.at <= appointment.at) return;
+      this.#swap(parent, appointment);
+    }
+  }
+
+  #sink(appointment: Appointment): void {
+    for (;;) {
+      const left = this.#heap[2 * appointment.index + 1];
+      const right = this.#heap[2 * appointment.index + 2];
+      const child = right !== undefined && right.at < left!.at ? right : left;
+      if (child === undefined || child.at >= appointment.at) return;
+      this.#swap(appointment, child);
+    }
+  }
+
+  /** `lower` takes the place of `upper`, its parent. */
+  #swap(upper: Appointment, lower: Appointment): void {
+    const { index } = upper;
+    upper.index = lower.index;
+    lower.index = index;
+    this.#heap[upper.index] = upper;
+    this.#heap[index] = lower;
+  }
+}
+
 /** The clock of the machine. */
-export const systemClock: Clock = {
-  // Whole milliseconds: a fraction would be an object of its own wherever a time is kept.
-  now: () => Math.floor(performance.now()),
-  after(ms, wake) {
-    const timer = setTimeout(wake, ms);
-    return () => clearTimeout(timer);
-  },
-};
+export const systemClock: Clock = new SystemClock();
 
 /**
  * One timer for one deadline.

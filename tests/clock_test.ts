@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { Alarm } from "../src/clock.ts";
+import fc from "fast-check";
+import { Alarm, type Cancel, systemClock } from "../src/clock.ts";
 import { TestClock } from "./support/test_clock.ts";
 
 Deno.test("an alarm rings once, when its deadline has come", () => {
@@ -39,4 +40,39 @@ Deno.test("a deadline that is taken away does not ring, and a stopped alarm leav
   alarm.stop();
   assert.equal(clock.timers, 0);
   clock.advance(1000);
+});
+
+// A failure prints its seed. Invariant: whoever is not cancelled is woken, once, in the order of the times and never early.
+Deno.test("the system's clock wakes in order whoever was not cancelled", async () => {
+  const delays = fc.array(fc.tuple(fc.integer({ min: 0, max: 40 }), fc.boolean()), {
+    maxLength: 60,
+  });
+  await fc.assert(
+    fc.asyncProperty(delays, async (appointments) => {
+      const woken: number[] = [];
+      const cancels: Cancel[] = [];
+      const wanted: number[] = [];
+      for (const [ms, isCancelled] of appointments) {
+        const at = systemClock.now() + ms;
+        const cancel = systemClock.after(ms, () => {
+          assert.ok(systemClock.now() >= at);
+          assert.ok(!isCancelled);
+          woken.push(ms);
+        });
+        if (isCancelled) cancels.push(cancel);
+        else wanted.push(ms);
+      }
+      for (const cancel of cancels) cancel();
+      await new Promise<void>((resolve) => systemClock.after(45, resolve));
+      assert.equal(woken.length, wanted.length);
+      // Those of one millisecond have no order; and it may have gone on while they were arranged.
+      woken.reduce((last, ms) => {
+        assert.ok(ms >= last - 2, `${last} before ${ms}`);
+        return Math.max(last, ms);
+      }, 0);
+      // Late and twice.
+      for (const cancel of cancels) cancel();
+    }),
+    { numRuns: 15 },
+  );
 });

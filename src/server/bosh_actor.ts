@@ -3,6 +3,7 @@ import { Alarm } from "../clock.ts";
 import type { BoshAction } from "../protocol/bosh/actions.ts";
 import type { CreationRequest, SessionRequest, StreamRequest } from "../protocol/bosh/body.ts";
 import type { TerminalCondition } from "../protocol/bosh/conditions.ts";
+import type { BoshLimits } from "../protocol/bosh/negotiation.ts";
 import type { ContentAssembler } from "../protocol/bosh/content_assembler.ts";
 import { terminalBody } from "../protocol/bosh/response.ts";
 import { BoshSession } from "../protocol/bosh/session.ts";
@@ -33,6 +34,8 @@ export interface BoshCreation {
   /** Where its first stream goes. */
   readonly target: StreamTarget;
   readonly client: ClientInfo;
+  /** The same for all sessions. */
+  readonly limits: BoshLimits;
   /** The client writes `to` on every request. */
   readonly writesToAlways: boolean;
   /** The client sends requests behind each other on one connection. */
@@ -66,16 +69,18 @@ export class BoshActor implements Actor {
   readonly #isLegacy: boolean;
   readonly #domain: string;
   readonly #created: number;
-  readonly #replies = new Map<RequestId, BoshReply>();
-  readonly #upstreams = new Map<string, Upstream>();
-  /** Where the streams go that are about to be opened. */
-  readonly #targets = new Map<StreamOpening, StreamTarget>();
+  /** Of requests without a response; few. */
+  #waiting: readonly { readonly request: RequestId; readonly reply: BoshReply }[] = [];
+  /** By the session's names for them; nearly always one. */
+  #upstreams: readonly { readonly stream: string; readonly upstream: Upstream }[] = [];
+  /** Where the stream goes that is about to be opened. */
+  #target: StreamTarget | undefined;
   #nextRequest = 0;
   #ended = false;
 
   /** Opens a session; the creation request is answered through `reply`. */
   constructor(shell: SessionShell, init: BoshCreation, reply: BoshReply) {
-    const { config, clock, registry, emit } = shell;
+    const { clock, registry, emit } = shell;
     this.#shell = shell;
     this.#client = init.client;
     this.#secure = init.creation.secure;
@@ -87,17 +92,17 @@ export class BoshActor implements Actor {
     this.name = createHash("sha256").update(this.#sid).digest("hex").slice(0, 8);
     this.#created = clock.now();
     this.#alarm = new Alarm(clock, () => this.#input((now) => this.#session.handleTimeout(now)));
-    this.#targets.set(init.target.opening, init.target);
+    this.#target = init.target;
     this.#session = new BoshSession(this.#created, this.#register(reply), {
       sid: this.#sid,
       creation: init.creation,
       opening: init.target.opening,
-      limits: { ...config.bosh, queuedBytes: config.limits.queuedBytes },
+      limits: init.limits,
       assembler: init.assembler,
       writesToAlways: init.writesToAlways,
       chooseStream: (request) => this.#choose(request),
       nameStream: randomName,
-      sha1: (text) => createHash("sha1").update(text).digest("hex"),
+      sha1,
     });
     registry.add(this);
     registry.name(this.#sid, this);
@@ -128,7 +133,7 @@ export class BoshActor implements Actor {
 
   /** The client's connection went away before the request was answered. */
   abandon(id: RequestId): void {
-    if (this.#replies.delete(id)) this.#input((now) => this.#session.abandon(now, id));
+    if (this.#takeReply(id)) this.#input((now) => this.#session.abandon(now, id));
   }
 
   /** The creation request's number, for {@link abandon}. */
@@ -142,25 +147,35 @@ export class BoshActor implements Actor {
 
   // ---- from the upstreams
 
-  #eventsOf(stream: string): UpstreamEvents {
-    return {
-      opened: (header: StreamHeader) =>
-        this.#input((now) => this.#session.streamOpened(now, stream, header)),
-      deliver: (payloads: readonly Payload[]) =>
-        this.#input((now) => this.#session.deliver(now, stream, payloads)),
-      ended: (end: StreamEnd) => {
-        this.#upstreams.delete(stream);
-        this.#input((now) => this.#session.streamEnded(now, stream, end));
-      },
-    };
+  opened(stream: string, header: StreamHeader): void {
+    this.#input((now) => this.#session.streamOpened(now, stream, header));
+  }
+
+  deliver(stream: string, payloads: readonly Payload[]): void {
+    this.#input((now) => this.#session.deliver(now, stream, payloads));
+  }
+
+  streamEnded(stream: string, end: StreamEnd): void {
+    this.#upstreams = this.#upstreams.filter((entry) => entry.stream !== stream);
+    this.#input((now) => this.#session.streamEnded(now, stream, end));
   }
 
   // ---- the shell
 
   #register(reply: BoshReply): RequestId {
-    const id = this.#nextRequest++;
-    this.#replies.set(id, reply);
-    return id;
+    const request = this.#nextRequest++;
+    this.#waiting = [...this.#waiting, { request, reply }];
+    return request;
+  }
+
+  #takeReply(request: RequestId): BoshReply | undefined {
+    const entry = this.#waiting.find((entry) => entry.request === request);
+    if (entry !== undefined) this.#waiting = this.#waiting.filter((other) => other !== entry);
+    return entry?.reply;
+  }
+
+  #upstream(stream: string): Upstream | undefined {
+    return this.#upstreams.find((entry) => entry.stream === stream)?.upstream;
   }
 
   /** One input, then all that the session asks for. A fault of ours ends this session, no other. */
@@ -172,7 +187,7 @@ export class BoshActor implements Actor {
       if (!this.#ended) this.#alarm.set(this.#session.deadline);
     } catch (error) {
       this.#shell.emit({ type: "fault", session: this.name, error });
-      for (const upstream of this.#upstreams.values()) upstream.abort();
+      for (const { upstream } of this.#upstreams) upstream.abort();
       this.#end("internal-server-error", "a fault of the connection manager");
     }
   }
@@ -180,20 +195,19 @@ export class BoshActor implements Actor {
   #perform(action: BoshAction): void {
     switch (action.type) {
       case "respond":
-        this.#replies.get(action.request)?.({
+        this.#takeReply(action.request)?.({
           status: action.status,
           body: action.body,
           contentType: this.contentType,
           pipelines: this.#pipelines,
         });
-        this.#replies.delete(action.request);
         return;
       case "open-stream":
         return this.#open(action.stream, action.opening);
       case "restart-stream":
-        return this.#upstreams.get(action.stream)?.restart({ attributes: action.attributes });
+        return this.#upstream(action.stream)?.restart({ attributes: action.attributes });
       case "send": {
-        const upstream = this.#upstreams.get(action.stream);
+        const upstream = this.#upstream(action.stream);
         upstream?.send(action.content);
         if ((upstream?.queuedBytes ?? 0) > this.#shell.config.limits.queuedBytes) {
           this.#session.congested(this.#shell.clock.now());
@@ -201,9 +215,9 @@ export class BoshActor implements Actor {
         return;
       }
       case "flow":
-        return this.#upstreams.get(action.stream)?.flow(action.open);
+        return this.#upstream(action.stream)?.flow(action.open);
       case "close-stream": {
-        const upstream = this.#upstreams.get(action.stream);
+        const upstream = this.#upstream(action.stream);
         return action.clean ? upstream?.close() : upstream?.abort();
       }
       case "acknowledged":
@@ -229,13 +243,14 @@ export class BoshActor implements Actor {
 
   #choose(request: StreamRequest) {
     const choice = chooseStream(this.#shell.config, request);
-    if (choice.type === "open") this.#targets.set(choice.opening, choice);
+    if (choice.type === "open") this.#target = choice;
     return choice;
   }
 
   #open(stream: string, opening: StreamOpening): void {
-    const route = this.#targets.get(opening)?.route;
-    this.#targets.delete(opening);
+    // The session opens what it has chosen before it chooses again.
+    const route = this.#target?.opening === opening ? this.#target.route : undefined;
+    this.#target = undefined;
     const request = {
       opening,
       session: this.name,
@@ -243,8 +258,8 @@ export class BoshActor implements Actor {
       secure: this.#secure,
       ...(route ? { route } : {}),
     };
-    const upstream = this.#shell.connector.open(request, this.#eventsOf(stream));
-    this.#upstreams.set(stream, upstream);
+    const upstream = this.#shell.connector.open(request, new StreamEvents(this, stream));
+    this.#upstreams = [...this.#upstreams, { stream, upstream }];
   }
 
   #end(condition: TerminalCondition | undefined, reason: string): void {
@@ -257,8 +272,9 @@ export class BoshActor implements Actor {
     registry.bury(this, this.#sid, { condition, reason, isLegacy, isScript, contentType });
     // Whoever still waits was forgotten by a fault: no request is left without an answer.
     const body = terminalBody("internal-server-error", reason);
-    for (const reply of this.#replies.values()) reply({ status: 200, body });
-    this.#replies.clear();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { reply } of waiting) reply({ status: 200, body });
     emit({
       type: "session-ended",
       session: this.name,
@@ -269,4 +285,31 @@ export class BoshActor implements Actor {
       duration: clock.now() - this.#created,
     });
   }
+}
+
+/** What one upstream tells its session. */
+class StreamEvents implements UpstreamEvents {
+  readonly #actor: BoshActor;
+  readonly #stream: string;
+
+  constructor(actor: BoshActor, stream: string) {
+    this.#actor = actor;
+    this.#stream = stream;
+  }
+
+  opened(header: StreamHeader): void {
+    this.#actor.opened(this.#stream, header);
+  }
+
+  deliver(payloads: readonly Payload[]): void {
+    this.#actor.deliver(this.#stream, payloads);
+  }
+
+  ended(end: StreamEnd): void {
+    this.#actor.streamEnded(this.#stream, end);
+  }
+}
+
+function sha1(text: string): string {
+  return createHash("sha1").update(text).digest("hex");
 }

@@ -33,6 +33,7 @@ export function boshEndpoint(shell: SessionShell): Handler {
     depth: config.limits.depth,
     attributes: 128,
   };
+  const sessionLimits = { ...config.bosh, queuedBytes: config.limits.queuedBytes };
   // Bodies are read in one go, one after the other, so all of them share one tokenizer.
   const tokenizer = new XmlTokenizer(limits, ASSUMED);
 
@@ -65,9 +66,9 @@ export function boshEndpoint(shell: SessionShell): Handler {
         const reason = "The request has no <body/>.\n";
         return exchange.respond(textAnswer(400, reason, common.for(exchange)));
       }
+      const headers = xml.for(exchange);
       respondTo(bytes, exchange, false, ({ status, body, contentType, pipelines }) => {
-        const headers = withType(xml.for(exchange), contentType);
-        exchange.respond({ status, body, headers, pipelines });
+        exchange.respond({ status, body, headers: withType(headers, contentType), pipelines });
       });
     });
   }
@@ -81,8 +82,8 @@ export function boshEndpoint(shell: SessionShell): Handler {
       return textAnswer(400, `${request.reason}\n`, common.for(exchange));
     }
     const isScript = request.type === "script";
+    const headers = xml.for(exchange);
     respondTo(request.body, exchange, isScript, ({ status, body, contentType }) => {
-      const headers = xml.for(exchange);
       if (request.type === "data") {
         return exchange.respond({ status, body, headers: withType(headers, contentType) });
       }
@@ -146,6 +147,7 @@ export function boshEndpoint(shell: SessionShell): Handler {
     const init = {
       creation: { ...body, content: payloads.content, failures: payloads.failures },
       assembler,
+      limits: sessionLimits,
       target,
       client: { ...shell.proxies.client(exchange), transport: "bosh" as const },
       // libpurple does, from its first request on.

@@ -12,7 +12,11 @@ export interface Exchange {
   readonly peer: Peer;
   /** Whether it came by TLS that ends here. */
   readonly secure: boolean;
-  /** A request header's value, several of one name joined by `, `; `name` in lower case. */
+  /**
+   * A request header's value, several of one name joined by `, `; `name` in lower case. To be asked
+   * while the handler has the word, or the taker of the body: a request that waits for its answer
+   * has none any more.
+   */
   header(name: string): string | undefined;
   /**
    * Gives the whole request body to `take`, perhaps at once; `undefined` when it is longer than

@@ -78,7 +78,7 @@ export class HttpConnection implements SocketOwner {
   readonly #tcp: Socket;
   readonly #codec = new HttpCodec(LIMITS);
   /** Those without an answer, in their order. */
-  #exchanges: SocketsExchange[] = [];
+  #exchanges: readonly SocketsExchange[] = [];
   /** Whose body is being read. */
   #reader: SocketsExchange | undefined;
   /** When it is over with the client's patience, or ours. */
@@ -174,9 +174,8 @@ export class HttpConnection implements SocketOwner {
 
   /** Writes an answer, or keeps it until it is its turn. */
   answer(exchange: SocketsExchange, { status, headers, body, closes }: Answer): void {
-    const at = this.#exchanges.indexOf(exchange);
-    if (at < 0) return;
-    this.#exchanges.splice(at, 1);
+    if (!this.#exchanges.includes(exchange)) return;
+    this.#exchanges = this.#exchanges.filter((other) => other !== exchange);
     if (this.#reader === exchange) this.#reader = undefined;
     this.#give(exchange.request, {
       status,
@@ -220,13 +219,14 @@ export class HttpConnection implements SocketOwner {
 
   #serve(request: Request): void {
     const exchange = new SocketsExchange(this, request);
-    this.#exchanges.push(exchange);
+    this.#exchanges = [...this.#exchanges, exchange];
     try {
       const answer = this.#host.handle(exchange);
       if (answer !== undefined) this.answer(exchange, answer);
     } catch (error) {
       this.#fail(exchange, error);
     }
+    if (this.#reader !== exchange) request.forgetFields();
   }
 
   #fail(exchange: SocketsExchange, error: unknown): void {
@@ -244,14 +244,14 @@ export class HttpConnection implements SocketOwner {
     } catch (error) {
       this.#fail(reader, error);
     }
+    reader.request.forgetFields();
   }
 
   #refuse(turn: Turn, { status, reason }: Refusal): void {
     const reader = this.#reader;
     // That a body is too long is for the endpoint to say: it knows who may read the answer.
     if (reader !== undefined && status === 413) return this.#giveBody(undefined);
-    const at = this.#exchanges.findIndex(({ request }) => request === turn);
-    if (at >= 0) this.#exchanges.splice(at, 1);
+    this.#exchanges = this.#exchanges.filter(({ request }) => request !== turn);
     this.#give(turn, textAnswer(status, `This is not HTTP as it should be: ${reason}.\n`, {}));
     this.#giveBody(undefined);
   }
@@ -259,7 +259,7 @@ export class HttpConnection implements SocketOwner {
   /** Nobody is there to be answered any more. */
   #forsake(): void {
     this.#giveBody(undefined);
-    for (const exchange of [...this.#exchanges]) exchange.forsake();
+    for (const exchange of this.#exchanges) exchange.forsake();
   }
 
   // ---- writing

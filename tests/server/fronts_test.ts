@@ -14,16 +14,9 @@ onBothFronts(
     const seen: unknown[] = [];
     const listener = await listen(async (exchange) => {
       const { method, path, query, peer } = exchange;
+      const headers = [exchange.header("x-test"), exchange.header("x-none")];
       const body = new TextDecoder().decode(await bodyOf(exchange, 100));
-      seen.push([
-        method,
-        path,
-        query,
-        peer.address,
-        exchange.header("x-test"),
-        exchange.header("x-none"),
-        body,
-      ]);
+      seen.push([method, path, query, peer.address, ...headers, body]);
       return ok;
     });
     const response = await fetch(`${listener.url}/a%20b/?c=d?e`, {

@@ -45,16 +45,17 @@ export class SessionStream {
 
 /** The streams of one session, by name. */
 export class Streams {
-  readonly #byName = new Map<string, SessionStream>();
+  /** Nearly always one. */
+  #all: readonly SessionStream[] = [];
 
   add(name: string): SessionStream {
     const stream = new SessionStream(name);
-    this.#byName.set(name, stream);
+    this.#all = [...this.#all, stream];
     return stream;
   }
 
   get(name: string): SessionStream | undefined {
-    return this.#byName.get(name);
+    return this.#all.find((stream) => stream.name === name);
   }
 
   /** Those that a request means: one, or all (§16.4); none when the one meant is over. */
@@ -63,12 +64,12 @@ export class Streams {
   }
 
   get open(): SessionStream[] {
-    return [...this.#byName.values()].filter((stream) => stream.isOpen);
+    return this.#all.filter((stream) => stream.isOpen);
   }
 
   /** How many there ever were. */
   get count(): number {
-    return this.#byName.size;
+    return this.#all.length;
   }
 }
 

@@ -47,9 +47,11 @@ export class RequestWindow {
   readonly #mostKeptBytes: number;
   /** Highest rid whose predecessors have all arrived. */
   #last: number;
-  readonly #held: Held[] = [];
-  readonly #waiting = new Map<number, Waiting>();
-  readonly #kept: Kept[] = [];
+  // Arrays that are made anew, not grown: the room that growing leaves would be most of them.
+  #held: readonly Held[] = [];
+  #kept: readonly Kept[] = [];
+  /** `undefined`: there is no gap. */
+  #waiting: Map<number, Waiting> | undefined;
   #keptBytes = 0;
   /** The client says which answers it has, so that the others are kept beyond the usual number. */
   #acknowledges = false;
@@ -77,7 +79,7 @@ export class RequestWindow {
 
   hold(held: Held): void {
     this.#last = held.rid;
-    this.#held.push(held);
+    this.#held = [...this.#held, held];
   }
 
   /** Gives a held rid to a new connection; returns the old one, if it is still there. */
@@ -91,8 +93,9 @@ export class RequestWindow {
 
   /** Keeps an early request; returns the connection it replaces. The first body of a rid counts. */
   wait(request: RequestId, body: SessionRequest): RequestId | undefined {
-    const waiting = this.#waiting.get(body.rid);
+    const waiting = this.#waiting?.get(body.rid);
     if (waiting === undefined) {
+      this.#waiting ??= new Map();
       this.#waiting.set(body.rid, { request, body });
       return undefined;
     }
@@ -103,21 +106,24 @@ export class RequestWindow {
 
   /** The waiting request whose turn it is. */
   takeNext(): Waiting | undefined {
-    const next = this.#waiting.get(this.#last + 1);
-    if (next !== undefined) this.#waiting.delete(next.body.rid);
+    const next = this.#waiting?.get(this.#last + 1);
+    if (next === undefined) return undefined;
+    this.#waiting!.delete(next.body.rid);
+    if (this.#waiting!.size === 0) this.#waiting = undefined;
     return next;
   }
 
   /** The requests behind the gap, oldest rid first, forgotten with this call. */
   takeWaiting(): RequestId[] {
+    if (this.#waiting === undefined) return [];
     const waiting = [...this.#waiting.values()].sort((a, b) => a.body.rid - b.body.rid);
-    this.#waiting.clear();
+    this.#waiting = undefined;
     return waiting.map((entry) => entry.request).filter((request) => request !== undefined);
   }
 
   abandon(request: RequestId): void {
     for (const held of this.#held) if (held.request === request) held.request = undefined;
-    for (const waiting of this.#waiting.values()) {
+    for (const waiting of this.#waiting?.values() ?? []) {
       if (waiting.request === request) waiting.request = undefined;
     }
   }
@@ -128,8 +134,9 @@ export class RequestWindow {
    * is wide; of a client that acknowledges, all that it has not got.
    */
   answer(now: number, response: Uint8Array<ArrayBuffer>): RequestId | undefined {
-    const { rid, request } = this.#held.shift()!;
-    this.#kept.push({ rid, response, sent: now });
+    const { rid, request } = this.#held[0]!;
+    this.#held = this.#held.slice(1);
+    this.#kept = [...this.#kept, { rid, response, sent: now }];
     this.#keptBytes += response.length;
     while (
       this.#kept.length > this.#requests &&
@@ -158,7 +165,8 @@ export class RequestWindow {
   }
 
   #forgetOldest(): void {
-    this.#keptBytes -= this.#kept.shift()!.response.length;
+    this.#keptBytes -= this.#kept[0]!.response.length;
+    this.#kept = this.#kept.slice(1);
   }
 
   /** Whether some client has waited long enough for its answer. */
@@ -193,7 +201,7 @@ export class RequestWindow {
   }
 
   get anyWaiting(): boolean {
-    return this.#waiting.size > 0;
+    return this.#waiting !== undefined;
   }
 
   /** The stream that the oldest held request opens. */

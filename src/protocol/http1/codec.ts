@@ -88,9 +88,9 @@ export class HttpCodec {
   /** Its client waits for `100 Continue`, and earlier answers come first. */
   #owesContinue = false;
   /** Those without an answer that went out, in their order. */
-  readonly #turns: Turn[] = [];
+  #turns: readonly Turn[] = [];
   /** Answers that came before their time. */
-  readonly #early: WrittenAnswer[] = [];
+  #early: readonly WrittenAnswer[] = [];
   #finished = false;
   #upgraded = false;
 
@@ -158,7 +158,7 @@ export class HttpCodec {
     if (closes && !upgrades) this.#stop();
     else if (this.#request === turn && !upgrades) this.#expectHead();
     if (this.#turns[0] !== turn) {
-      this.#early.push(written);
+      this.#early = [...this.#early, written];
       return undefined;
     }
     return this.#send(written);
@@ -223,12 +223,12 @@ export class HttpCodec {
       const { refusal, method } = this.#head;
       if (refusal !== undefined) {
         const turn = { method, minorVersion: 1, persistent: false, upgrade: undefined } as const;
-        this.#turns.push(turn);
+        this.#turns = [...this.#turns, turn];
         return this.#refuse(turn, refusal);
       }
       return undefined;
     }
-    this.#turns.push(request);
+    this.#turns = [...this.#turns, request];
     if (request.length !== 0) {
       this.#request = request;
       this.#state = "offered";
@@ -296,17 +296,18 @@ export class HttpCodec {
   #send(first: WrittenAnswer): Uint8Array<ArrayBuffer> {
     const pieces = [first.octets];
     for (let sent = first;;) {
-      this.#turns.shift();
+      this.#turns = this.#turns.slice(1);
       if (sent.closes || sent.upgrades) {
         this.#finished = !sent.upgrades;
         this.#upgraded = sent.upgrades;
-        this.#turns.length = 0;
-        this.#early.length = 0;
+        this.#turns = [];
+        this.#early = [];
         break;
       }
-      const next = this.#early.findIndex(({ turn }) => turn === this.#turns[0]);
-      if (next < 0) break;
-      sent = this.#early.splice(next, 1)[0]!;
+      const next = this.#early.find(({ turn }) => turn === this.#turns[0]);
+      if (next === undefined) break;
+      this.#early = this.#early.filter((early) => early !== next);
+      sent = next;
       pieces.push(sent.octets);
     }
     if (this.#owesContinue && this.#turns[0] === this.#request) {

@@ -1,4 +1,4 @@
-import type { Fields } from "./fields.ts";
+import { Fields } from "./fields.ts";
 import type { Framing } from "./framing.ts";
 import type { Target } from "./target.ts";
 
@@ -29,7 +29,7 @@ export class Request implements Turn {
   /** The client waits for `100 Continue` before it sends the body. */
   readonly expectsContinue: boolean;
   readonly #authority: string | undefined;
-  readonly #fields: Fields;
+  #fields: Fields;
 
   constructor(
     method: string,
@@ -58,8 +58,15 @@ export class Request implements Turn {
     return this.#fields.get(name);
   }
 
+  /** Lets go of the header fields, which are most of what a request holds. */
+  forgetFields(): void {
+    this.#fields = NO_FIELDS;
+  }
+
   /** Header fields, those of one name each counted. */
   get fieldCount(): number {
     return this.#fields.count;
   }
 }
+
+const NO_FIELDS = new Fields(new Uint8Array(0), []);

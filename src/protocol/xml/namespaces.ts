@@ -19,8 +19,9 @@ export class Scopes {
   readonly #assumed: readonly Declaration[];
   readonly #bindings = new Map<string, Binding>();
   /** The bindings of the open elements, innermost last. */
-  readonly #declared: Binding[] = [];
-  readonly #inherited = new Set<Declaration>();
+  #declared: Binding[] = [];
+  /** `undefined`: none. */
+  #inherited: Set<Declaration> | undefined;
 
   constructor(assumed: readonly Declaration[] = NONE) {
     this.#assumed = assumed;
@@ -30,7 +31,9 @@ export class Scopes {
     const outer = this.#bindings.get(prefix);
     const binding = { declaration: { prefix, namespace }, depth, outer };
     this.#bindings.set(prefix, binding);
-    this.#declared.push(binding);
+    // The root of a stream declares one, and growing leaves room for many.
+    if (this.#declared.length === 0) this.#declared = [binding];
+    else this.#declared.push(binding);
   }
 
   /** The namespace that an element at `depth` means by the prefix, or `undefined` when it is unbound. */
@@ -39,15 +42,20 @@ export class Scopes {
     if (prefix === "xml") return NS.XML;
     const binding = this.#bindings.get(prefix);
     if (binding === undefined) return this.#assume(prefix, depth);
-    if (binding.depth === 1 && depth > 1) this.#inherited.add(binding.declaration);
+    if (binding.depth === 1 && depth > 1) this.#inherit(binding.declaration);
     return binding.declaration.namespace;
   }
 
   #assume(prefix: string, depth: number): string | undefined {
     const declaration = this.#assumed.find((assumed) => assumed.prefix === prefix);
     // Nobody else will know what it means.
-    if (declaration !== undefined && depth > 1) this.#inherited.add(declaration);
+    if (declaration !== undefined && depth > 1) this.#inherit(declaration);
     return declaration?.namespace;
+  }
+
+  #inherit(declaration: Declaration): void {
+    this.#inherited ??= new Set();
+    this.#inherited.add(declaration);
   }
 
   /** The element at `depth` ends, and what it declared with it. */
@@ -67,16 +75,16 @@ export class Scopes {
 
   /** The root's declarations that were used since the last call, each once. */
   takeInherited(): readonly Declaration[] {
-    if (this.#inherited.size === 0) return NONE;
+    if (this.#inherited === undefined) return NONE;
     const inherited = [...this.#inherited];
-    this.#inherited.clear();
+    this.#inherited = undefined;
     return inherited;
   }
 
   clear(): void {
     this.#bindings.clear();
     this.#declared.length = 0;
-    this.#inherited.clear();
+    this.#inherited = undefined;
   }
 }
 

@@ -9,6 +9,7 @@ import {
   skipBeyondAscii,
   utf8Length,
 } from "./chars.ts";
+import { freeBench, keepBench } from "./bench.ts";
 import { scanCdata, scanCdataOpen } from "./cdata.ts";
 import type { XmlError, XmlErrorKind } from "./errors.ts";
 import type { Input } from "./input.ts";
@@ -16,7 +17,7 @@ import type { XmlLimits } from "./limits.ts";
 import { Scopes } from "./namespaces.ts";
 import type { Declaration } from "./payload.ts";
 import { Reference } from "./reference.ts";
-import { NONE, StartTag } from "./start_tag.ts";
+import { NONE } from "./start_tag.ts";
 import { FORBIDDEN, Refusal, STEP, type Step } from "./step.ts";
 import { refuseInstruction, scanXmlDeclaration } from "./xml_declaration.ts";
 
@@ -31,7 +32,8 @@ import { refuseInstruction, scanXmlDeclaration } from "./xml_declaration.ts";
  * The functions hold to one order: a state whose work is done falls into the next below it.
  */
 export class Scanner {
-  readonly tag = new StartTag();
+  /** What the item being read notes. */
+  bench = freeBench();
   readonly scopes: Scopes;
   /** Elements open now. */
   depth = 0;
@@ -44,8 +46,6 @@ export class Scanner {
   readonly #input: Input;
   readonly #refusal = new Refusal();
   #state = START;
-  /** Of each open element inside the root, at twice its depth: where its name starts and how long it is. */
-  readonly #names: number[] = [];
   /** The root's qualified name as it was written. */
   #rootTag: Uint8Array = new Uint8Array(0);
   /** An XML declaration is allowed: at most a byte order mark came before. */
@@ -69,6 +69,7 @@ export class Scanner {
 
   /** Goes on to the next thing to tell, or to the end of the bytes. */
   scan(): Step {
+    if (this.#input.item < 0) this.bench = freeBench();
     for (;;) {
       const step = this.#step();
       if (step === AGAIN) continue;
@@ -76,19 +77,20 @@ export class Scanner {
       if (this.#input.full) {
         return this.#fail("limit", this.#input.end, "an element or tag is larger than the limit");
       }
-      if (!this.#input.more()) return NEEDS_BYTES;
+      if (!this.#input.more()) break;
     }
+    if (this.#input.item >= 0) keepBench(this.bench);
+    return NEEDS_BYTES;
   }
 
   /** Checks the start tag that was read, and opens its element; `false` when it is refused. */
   enter(): boolean {
     const { bytes, item } = this.#input;
-    const tag = this.tag;
-    if (this.depth >= this.#limits.depth) {
+    const tag = this.bench.tag;
+    if (this.depth++ >= this.#limits.depth) {
       this.#fail("limit", item + tag.start, "elements are nested deeper than the limit");
       return false;
     }
-    this.depth++;
     const fault = tag.resolve(this.scopes, this.depth, bytes, item);
     if (fault !== undefined) {
       this.#fail("not-well-formed", item + tag.faultAt, fault);
@@ -98,8 +100,7 @@ export class Scanner {
       this.#rootTag = bytes.slice(item + tag.elementStart, item + tag.elementEnd);
       this.#state = BETWEEN;
     } else {
-      this.#names[2 * this.depth] = tag.elementStart;
-      this.#names[2 * this.depth + 1] = tag.elementEnd - tag.elementStart;
+      this.bench.noteName(this.depth);
       this.#state = CONTENT;
     }
     return true;
@@ -108,8 +109,7 @@ export class Scanner {
   /** Closes the innermost element. */
   leave(): void {
     if (this.scopes.innermost === this.depth) this.scopes.leave(this.depth);
-    this.depth--;
-    if (this.depth < 2) this.#state = this.depth === 1 ? BETWEEN : EPILOG;
+    if (--this.depth < 2) this.#state = this.depth === 1 ? BETWEEN : EPILOG;
   }
 
   /** As if new. */
@@ -187,7 +187,7 @@ export class Scanner {
         } else if (byte === QUESTION) {
           return this.#go(INSTRUCTION, pos + 1);
         } else {
-          this.tag.begin(this.#markup);
+          this.bench.tag.begin(this.#markup);
           input.pos = pos;
           this.#state = NAME_START;
           const step = this.#scanStartTag();
@@ -204,9 +204,9 @@ export class Scanner {
         }
         const root = depth === 1;
         const names = root ? this.#rootTag : bytes;
-        const length = root ? names.length : this.#names[2 * depth + 1]!;
+        const length = root ? names.length : this.bench.names[2 * depth + 1]!;
         const start = item + this.#markup + 2;
-        const shift = (root ? 0 : item + this.#names[2 * depth]!) - start;
+        const shift = (root ? 0 : item + this.bench.names[2 * depth]!) - start;
         const stop = start + length;
         while (pos < stop) {
           if (pos === end) return this.#wait(END_NAME, pos);
@@ -241,7 +241,7 @@ export class Scanner {
   /** From an element's name to the `>` of its start tag: `NAME_START` to `EMPTY_TAG`. */
   #scanStartTag(): Step {
     const input = this.#input;
-    const tag = this.tag;
+    const tag = this.bench.tag;
     const { bytes, end, item } = input;
     let pos = input.pos;
     let state = this.#state;

@@ -135,7 +135,7 @@ export class XmlTokenizer {
     if (!scanner.enter()) return this.#refusal();
     if (scanner.depth === 1) return this.#header();
     const { bytes, item } = this.#input;
-    const { tag } = scanner;
+    const { tag } = scanner.bench;
     this.#name = tag.localName(bytes, item);
     this.#namespace = this.#namespaceOf(this.#defaultNamespace);
     this.#nameEnd = tag.elementEnd;
@@ -148,7 +148,7 @@ export class XmlTokenizer {
   #header(): XmlHeader {
     const input = this.#input;
     const { bytes, item } = input;
-    const { tag, scopes, empty } = this.#scanner;
+    const { bench: { tag }, scopes, empty } = this.#scanner;
     const start = input.offset(item);
     const end = input.offset(input.pos);
     this.#rootName = tag.localName(bytes, item);
@@ -196,7 +196,7 @@ export class XmlTokenizer {
   /** The namespace of the element whose start tag was just entered. */
   #namespaceOf(inherited: string): string {
     const { bytes, item } = this.#input;
-    const { tag, scopes, depth } = this.#scanner;
+    const { bench: { tag }, scopes, depth } = this.#scanner;
     const prefix = tag.prefix(bytes, item);
     if (prefix !== "") return scopes.resolve(prefix, depth)!;
     return tag.defaultAt === NONE ? inherited : tag.ownNamespace(bytes, item)!;
@@ -205,7 +205,7 @@ export class XmlTokenizer {
   /** Is it the root's expanded name, by the tag's own declarations? */
   #beginsDocument(): boolean {
     const { bytes, item } = this.#input;
-    const { tag } = this.#scanner;
+    const { tag } = this.#scanner.bench;
     return tag.localName(bytes, item) === this.#rootName &&
       tag.ownNamespace(bytes, item) === this.#rootNamespace;
   }
