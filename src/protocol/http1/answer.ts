@@ -28,8 +28,7 @@ export function writeAnswer(
   { now, closes }: { readonly now: string; readonly closes: boolean },
 ): Uint8Array<ArrayBuffer> {
   const { status } = answer;
-  const line = statusLine(status);
-  const fields = fieldLines(answer.headers);
+  const head = headOf(status, answer.headers, now);
   const body = typeof answer.body === "string" ? encoder.encode(answer.body) : answer.body ?? EMPTY;
   // RFC 9110 §8.6: no Content-Length with 1xx and 204. One with 304 would be that of the answer
   // which was not sent, and nobody here knows it.
@@ -39,17 +38,11 @@ export function writeAnswer(
   const sent = counted && turn.method !== "HEAD" ? body : EMPTY;
   const connection = connectionField(turn, status, closes);
   const digits = counted ? String(body.length) : "";
-  if (!isFieldValue(now)) throw new TypeError("Cannot write an answer: its time is not a value");
-  const size = line.length + TIME.length + now.length + 2 + fields.length +
-    (counted ? LENGTH.length + digits.length + 2 : 0) + connection.length + 2 + sent.length;
+  const size = head.length + (counted ? LENGTH.length + digits.length + 2 : 0) +
+    connection.length + 2 + sent.length;
   const bytes = new Uint8Array(size);
-  bytes.set(line, 0);
-  let at = line.length;
-  at = writeText(bytes, at, TIME);
-  at = writeText(bytes, at, now);
-  at = writeText(bytes, at, "\r\n");
-  bytes.set(fields, at);
-  at += fields.length;
+  bytes.set(head, 0);
+  let at = head.length;
   if (counted) {
     at = writeText(bytes, at, LENGTH);
     at = writeText(bytes, at, digits);
@@ -58,6 +51,28 @@ export function writeAnswer(
   at = writeText(bytes, at, connection);
   at = writeText(bytes, at, "\r\n");
   bytes.set(sent, at);
+  return bytes;
+}
+
+/** The lines that answers of one second share, as long as their headers are the same frozen object. */
+function headOf(
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  now: string,
+): Uint8Array {
+  if (last.status === status && last.headers === headers && last.now === now) return last.bytes;
+  const line = statusLine(status);
+  const fields = fieldLines(headers);
+  if (!isFieldValue(now)) throw new TypeError("Cannot write an answer: its time is not a value");
+  const bytes = new Uint8Array(line.length + TIME.length + now.length + 2 + fields.length);
+  bytes.set(line, 0);
+  let at = line.length;
+  at = writeText(bytes, at, TIME);
+  at = writeText(bytes, at, now);
+  at = writeText(bytes, at, "\r\n");
+  bytes.set(fields, at);
+  // What can still change must be looked at again.
+  if (Object.isFrozen(headers)) last = { status, headers, now, bytes };
   return bytes;
 }
 
@@ -81,8 +96,6 @@ function statusLine(status: number): Uint8Array {
 }
 
 function fieldLines(headers: Readonly<Record<string, string>>): Uint8Array {
-  const known = written.get(headers);
-  if (known !== undefined) return known;
   let lines = "";
   for (const [name, value] of Object.entries(headers)) {
     if (!isToken(name) || !isFieldValue(value)) {
@@ -95,8 +108,6 @@ function fieldLines(headers: Readonly<Record<string, string>>): Uint8Array {
   }
   const bytes = new Uint8Array(lines.length);
   writeText(bytes, 0, lines);
-  // What can still change must be looked at again.
-  if (Object.isFrozen(headers)) written.set(headers, bytes);
   return bytes;
 }
 
@@ -121,8 +132,13 @@ const OURS = new Set([
   "transfer-encoding",
 ]);
 
-/** The lines of frozen headers. */
-const written = new WeakMap<Readonly<Record<string, string>>, Uint8Array>();
+/** What `headOf` made last: nearly all answers have the same headers. */
+let last: {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>> | undefined;
+  readonly now: string;
+  readonly bytes: Uint8Array;
+} = { status: 0, headers: undefined, now: "", bytes: EMPTY };
 const statusLines = new Map<number, Uint8Array>();
 
 /** Those that are used here; a reason may be empty (RFC 9112 §4). */

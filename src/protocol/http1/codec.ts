@@ -11,7 +11,8 @@ import type { Request, Turn } from "./request.ts";
 export type HttpEvent =
   /**
    * The head of a request, to be answered. Unless its `length` is 0 a body follows, when
-   * `readBody` has said how much of it there may be.
+   * `readBody` has said how much of it there may be. Its header fields are views, good until the
+   * chunk's bytes change.
    */
   | { readonly type: "request"; readonly request: Request }
   /** The whole body of the request before. A view, good until the chunk's bytes change. */

@@ -1,6 +1,9 @@
 import { equalsIgnoringCase, latin1 } from "./chars.ts";
 
-/** The header fields of one request; a value becomes text when it is asked for. */
+/**
+ * The header fields of one request; a value becomes text when it is asked for. They are views of
+ * what came, good until those bytes change.
+ */
 export class Fields {
   readonly #bytes: Uint8Array;
   readonly #offsets: readonly number[];

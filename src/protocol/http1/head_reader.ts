@@ -54,7 +54,7 @@ export class HeadReader {
   }
 
   #finish(input: Input): Request | undefined {
-    const bytes = input.bytes.slice(input.start, input.pos);
+    const bytes = input.bytes.subarray(input.start, input.pos);
     input.advance(input.pos);
     const offsets = this.#fields.take();
     const method = this.method;
