@@ -37,10 +37,15 @@ export function textAnswer(
   };
 }
 
-/** Whether a client with this `User-Agent` sends requests behind each other on one connection. */
+/**
+ * Whether a client with this `User-Agent` sends requests behind each other on one connection.
+ * libpurple did so before 2.13.
+ */
 export function pipelines(userAgent: string | undefined): boolean {
-  return userAgent !== undefined && /gloox|libpurple/i.test(userAgent);
+  return userAgent !== undefined && PIPELINING.test(userAgent);
 }
+
+const PIPELINING = /gloox|libpurple(?! 2\.1[3-9]| 2\.[2-9]\d| [3-9])/i;
 
 /** The answer to a browser that asks whether a page may send a request (CORS preflight). */
 export function preflight(common: Readonly<Record<string, string>>, methods: string): Answer {

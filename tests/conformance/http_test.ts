@@ -177,8 +177,8 @@ onFront(
   "B-011 clients that are known to pipeline are told with every answer not to",
   async () => {
     await using stage = await Stage.set();
-    for (const agent of ["gloox/1.0.24", "libpurple 2.14", "Mozilla/5.0"]) {
-      const pipelines = !agent.startsWith("Mozilla");
+    for (const agent of ["gloox/1.0.24", "libpurple 2.12.0", "libpurple 2.14.12", "Mozilla/5.0"]) {
+      const pipelines = ["gloox/1.0.24", "libpurple 2.12.0"].includes(agent);
       const headers = { "User-Agent": agent };
       const { client, upstream, creation } = await stage.open(CREATION, { headers });
       const waiting = client.send();

@@ -233,7 +233,12 @@ Deno.test("T-12 T-13 clients that pipeline are told not to, in every answer", as
   for (
     const [agent, told] of [
       ["gloox/1.0.24", true],
-      ["Pidgin/2.14 (libpurple 2.14)", true],
+      ["Pidgin 2.7.11 (libpurple 2.7.11)", true],
+      ["libpurple 2.12.0", true],
+      ["libpurple", true],
+      ["Pidgin 2.13.0 (libpurple 2.13.0)", false],
+      ["libpurple 2.14.12", false],
+      ["libpurple 3.0.0", false],
       ["Mozilla/5.0", false],
     ] as const
   ) {
