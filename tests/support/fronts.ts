@@ -11,12 +11,13 @@ export function currentFront(): Front {
   return current.getStore() ?? "deno";
 }
 
-/** One test on each of the two fronts. */
+/** One test on each of the two fronts; `needs` is what `haveProgram` says. */
 export function onBothFronts(
   name: string,
   work: (t: Deno.TestContext) => Promise<void> | void,
+  needs?: { readonly ignore: boolean },
 ): void {
-  for (const front of ["deno", "sockets"] as const) onFront(front, name, work);
+  for (const front of ["deno", "sockets"] as const) onFront(front, name, work, needs);
 }
 
 /** A test of what only this front can. */
@@ -24,6 +25,7 @@ export function onFront(
   front: Front,
   name: string,
   work: (t: Deno.TestContext) => Promise<void> | void,
+  needs?: { readonly ignore: boolean },
 ): void {
-  Deno.test(`${name} (${front})`, (t) => current.run(front, () => work(t)));
+  Deno.test({ name: `${name} (${front})`, ...needs, fn: (t) => current.run(front, () => work(t)) });
 }

@@ -2,10 +2,12 @@ import { statSync } from "node:fs";
 
 /**
  * Options of a test that needs programs: `Deno.test({ name, ...haveProgram("dnsmasq"), fn })`.
- * Without one of them the test is reported as ignored; where `CI` is `true` it runs and fails.
+ * `gloox.pc` is a library to compile against, by pkg-config's name for it. Without one of them the test is reported as ignored; where `CI` is `true` it runs and fails.
  */
 export function haveProgram(...names: readonly string[]): { readonly ignore: boolean } {
-  const missing = names.some((name) => find(name) === undefined);
+  const missing = names.some((name) =>
+    name.endsWith(".pc") ? !isLibrary(name.slice(0, -3)) : find(name) === undefined
+  );
   return { ignore: missing && Deno.env.get("CI") !== "true" };
 }
 
@@ -20,6 +22,12 @@ function find(name: string): string | undefined {
   // What a system's administrator runs is often not in the path of other users.
   const directories = [...(Deno.env.get("PATH") ?? "").split(":"), "/usr/sbin", "/sbin"];
   return directories.map((directory) => `${directory}/${name}`).find(isFile);
+}
+
+function isLibrary(name: string): boolean {
+  const command = find("pkg-config");
+  return command !== undefined &&
+    new Deno.Command(command, { args: ["--exists", name] }).outputSync().success;
 }
 
 function isFile(path: string): boolean {

@@ -1,15 +1,25 @@
+/** What either side sent at once, and when (milliseconds of `performance.now`). */
+export interface Passage {
+  readonly from: "client" | "server";
+  readonly at: number;
+  readonly bytes: Uint8Array;
+}
+
 /**
  * Stands between a client and a server on the loopback, hands on every byte, and remembers what
- * the client sent.
+ * both sent.
  */
 export class RecordingRelay implements AsyncDisposable {
   readonly port: number;
+  /** What went over each connection, in the order in which they came. */
+  readonly passages: readonly (readonly Passage[])[];
   readonly #listener: Deno.TcpListener;
   readonly #serving: Promise<void>;
   readonly #open: Promise<void>[] = [];
-  readonly #recorded: number[][] = [];
+  readonly #recorded: Passage[][] = [];
 
   constructor(target: number) {
+    this.passages = this.#recorded;
     this.#listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     this.port = this.#listener.addr.port;
     this.#serving = this.#serve(target);
@@ -17,7 +27,10 @@ export class RecordingRelay implements AsyncDisposable {
 
   /** What the client sent on each connection, in the order in which they came. */
   get connections(): Uint8Array[] {
-    return this.#recorded.map((bytes) => new Uint8Array(bytes));
+    return this.#recorded.map((passages) => {
+      const sent = passages.filter(({ from }) => from === "client");
+      return new Uint8Array(sent.flatMap(({ bytes }) => [...bytes]));
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -31,11 +44,13 @@ export class RecordingRelay implements AsyncDisposable {
   }
 
   async #relay(client: Deno.TcpConn, target: number): Promise<void> {
-    const recorded: number[] = [];
+    const recorded: Passage[] = [];
     this.#recorded.push(recorded);
+    const hear = (from: Passage["from"]) => (bytes: Uint8Array) =>
+      recorded.push({ from, at: performance.now(), bytes: bytes.slice() });
     const server = await Deno.connect({ hostname: "127.0.0.1", port: target });
-    const upwards = pump(client, server, (chunk) => recorded.push(...chunk));
-    const downwards = pump(server, client, () => {});
+    const upwards = pump(client, server, hear("client"));
+    const downwards = pump(server, client, hear("server"));
     await Promise.race([upwards, downwards]);
     client.close();
     server.close();

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { currentFront, onBothFronts } from "../support/fronts.ts";
+import { pipelined, type Turn } from "../support/http_turns.ts";
+import { loggedOut, NativeClient, talk } from "../support/native_client.ts";
+import { haveProgram } from "../support/programs.ts";
+import { Prosody } from "../support/prosody.ts";
+
+/** Milliseconds in which a held request is answered when another comes; it would wait for 30 s. */
+const AT_ONCE = 5_000;
+
+// One server and one program for all the tests of this file.
+let prosody: Promise<Prosody> | undefined;
+let gloox: Promise<NativeClient> | undefined;
+Deno.test.afterAll(async () => {
+  await (await prosody)?.[Symbol.asyncDispose]();
+  await (await gloox)?.[Symbol.asyncDispose]();
+});
+
+for (const mode of ["pipelining", "persistent", "legacy"] as const) {
+  onBothFronts(
+    `B-011 B-014 B-040 B-095 T-13 gloox logs in, reads what it wrote and logs out in its mode "${mode}"`,
+    async () => {
+      const client = await (gloox ??= NativeClient.compile("g++", "gloox_client.cpp", "gloox"));
+      const server = await (prosody ??= Prosody.start());
+      await talk({ client, server, options: [mode] }, async (talked) => {
+        await loggedOut(talked);
+        const { connections } = talked;
+        assertPeculiar(connections.flat().filter(({ from }) => from === "client"));
+        // What Deno.serve answers says that it closes, and then gloox goes on as a legacy client.
+        const works = currentFront() === "deno" ? "legacy" : mode;
+        assertConnections[works](connections);
+      });
+    },
+    haveProgram("prosody", "g++", "gloox.pc"),
+  );
+}
+
+/** What the tests are named for: where gloox has changed, they are about something else. */
+function assertPeculiar(requests: readonly Turn[]): void {
+  for (const { head } of requests) {
+    assert.match(head, /^POST \/http-bind\/ HTTP/);
+    assert.match(head, /^User-Agent: gloox\//m);
+  }
+  const [creation] = requests;
+  for (const attribute of ["ack='0'", "secure='false'", "route='xmpp:example.test:5222'"]) {
+    assert.ok(creation?.body.includes(attribute), creation?.body);
+  }
+  assert.ok(requests.some(({ body }) => body.includes("type='terminal'")));
+}
+
+type Connections = readonly (readonly Turn[])[];
+
+const assertConnections = {
+  /** One for everything, and requests come while another is held. */
+  pipelining(connections: Connections): void {
+    assertClosing(connections, false);
+    assert.equal(connections.length, 1);
+    const behind = pipelined(connections[0]!);
+    // It asks for two things at once when it has logged in; how they come is up to the network.
+    assert.ok(behind.some(({ request }) => request.body.includes("<message ")));
+    const end = behind.pop()!;
+    for (const { waited } of behind) {
+      assert.ok(waited! < AT_ONCE, `the held request was answered after ${waited} ms`);
+    }
+    // Whose answer it does not wait for.
+    assert.match(end.request.body, / type='terminal'/);
+  },
+  /** Two for everything, by turns. */
+  persistent(connections: Connections): void {
+    assertClosing(connections, false);
+    assert.equal(connections.length, 2);
+    for (const turns of connections) assert.deepEqual(pipelined(turns), []);
+  },
+  /** One for each request. */
+  legacy(connections: Connections): void {
+    assertClosing(connections, true);
+    for (const turns of connections) {
+      assert.ok(turns.filter(({ from }) => from === "client").length <= 1);
+    }
+  },
+};
+
+function assertClosing(connections: Connections, closing: boolean): void {
+  for (const { from, head } of connections.flat()) {
+    if (from === "server") assert.equal(/^connection: close\r$/im.test(head), closing, head);
+  }
+}
