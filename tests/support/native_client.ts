@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { authorityFile } from "./certificates/certificates.ts";
 import { readTurns, type Turn } from "./http_turns.ts";
 import { runManager, type RunningManager } from "./manager.ts";
+import { Nginx } from "./nginx.ts";
 import { until } from "./patience.ts";
 import { programPath } from "./programs.ts";
 import { ACCOUNTS, type Prosody } from "./prosody.ts";
@@ -75,6 +76,8 @@ export interface TalkOptions {
   readonly server: Prosody;
   /** Of `example.test`; two at once must not hear of each other. Default: romeo. */
   readonly user?: "romeo" | "juliet";
+  /** Whether an nginx stands before the manager; default: none does. */
+  readonly nginx?: boolean;
   /** Arguments of the client's own, before those that all of them take. */
   readonly options?: readonly string[];
   /** Whether it writes to itself before it logs out; default: it does. */
@@ -86,7 +89,7 @@ export interface TalkOptions {
  * out, and checks that it says that it has. What it looked like from outside is for `check`.
  */
 export async function talk(
-  { client, server, user = "romeo", options = [], writes = true }: TalkOptions,
+  { client, server, user = "romeo", nginx = false, options = [], writes = true }: TalkOptions,
   check: (talk: Talk) => Promise<void>,
 ): Promise<void> {
   await using manager = await runManager({
@@ -98,7 +101,8 @@ export async function talk(
       ca = "${authorityFile}"
     `,
   });
-  await using relay = new RecordingRelay(Number(new URL(manager.url).port));
+  await using proxy = nginx ? await Nginx.start(manager.url) : undefined;
+  await using relay = new RecordingRelay(proxy?.ports.plain ?? Number(new URL(manager.url).port));
   const jid = `${user}@example.test/${crypto.randomUUID().slice(0, 8)}`;
   const text = "art thou not Romeo & a <Montague>? 😀";
   const { code, stdout, stderr } = await client.run([
