@@ -57,6 +57,11 @@ export interface SessionInit {
   readonly sha1: (text: string) => string;
 }
 
+/** What of it a session needs as long as it lives. */
+export type SessionBasis = Omit<SessionInit, "creation" | "opening"> & {
+  readonly creation: Pick<CreationRequest, "rid" | "ver">;
+};
+
 export type StreamChoice =
   | { readonly type: "open"; readonly opening: StreamOpening }
   | { readonly type: "refused"; readonly condition: TerminalCondition; readonly reason: string };

@@ -1,5 +1,5 @@
 import { attribute } from "../xml/writer.ts";
-import type { SessionInit } from "./actions.ts";
+import type { SessionBasis } from "./actions.ts";
 import type { SessionRequest } from "./body.ts";
 import type { Granted } from "./negotiation.ts";
 import { creationAttributes } from "./response.ts";
@@ -8,13 +8,13 @@ import type { RequestWindow } from "./window.ts";
 
 /** What the wrapper of a session's next answer says. */
 export class AnswerAttributes {
-  readonly #init: SessionInit;
+  readonly #init: SessionBasis;
   readonly #granted: Granted;
   readonly #window: RequestWindow;
   readonly #streams: Streams;
 
   constructor(
-    init: SessionInit,
+    init: SessionBasis,
     parts: {
       readonly granted: Granted;
       readonly window: RequestWindow;

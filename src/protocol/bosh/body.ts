@@ -315,14 +315,6 @@ function readVersion(text: string | undefined): Version | undefined | null {
 }
 
 /**
- * What is left to remember of a request whose payloads have been forwarded: they are views of the
- * request's bytes, and would hold all of them for as long as they are remembered.
- */
-export function withoutPayloads(creation: CreationRequest): CreationRequest {
-  return { ...creation, content: new Uint8Array(0), failures: [], octets: undefined };
-}
-
-/**
  * XML that is broken may have lost its true sid on the way, so no session answers for it. XML
  * that is whole but forbidden or too large is what its sender meant to send.
  */

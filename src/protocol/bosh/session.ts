@@ -22,10 +22,10 @@
 import { ActionQueue } from "../action_queue.ts";
 import type { StreamEnd, StreamHeader, StreamOpening } from "../stream/c2s.ts";
 import type { Payload } from "../xml/payload.ts";
-import type { BoshAction, SessionInit, StreamChoice } from "./actions.ts";
+import type { BoshAction, SessionBasis, SessionInit, StreamChoice } from "./actions.ts";
 import { AnswerAttributes } from "./answer_attributes.ts";
 import { Admission, type Objection } from "./admission.ts";
-import { type SessionRequest, withoutPayloads } from "./body.ts";
+import type { SessionRequest } from "./body.ts";
 import { returnsFor } from "./bounce.ts";
 import { httpStatus, type TerminalCondition } from "./conditions.ts";
 import { type Payloads, payloadsOf } from "./content_assembler.ts";
@@ -49,7 +49,7 @@ const LAST_CALL = 2_000;
 
 export class BoshSession {
   readonly granted: Granted;
-  readonly #init: SessionInit;
+  readonly #init: SessionBasis;
   readonly #window: RequestWindow;
   readonly #streams = new Streams();
   readonly #downlink = new Downlink();
@@ -67,15 +67,15 @@ export class BoshSession {
   #lastCall: (Final & { readonly until: number }) | undefined;
 
   constructor(now: number, request: RequestId, init: SessionInit) {
-    const { creation, limits } = init;
-    this.#init = { ...init, creation: withoutPayloads(creation) };
-    this.granted = grant(creation, limits);
-    this.#window = new RequestWindow(creation.rid, this.granted.requests, limits.queuedBytes);
+    const { creation, opening, ...rest } = init;
+    this.#init = { ...rest, creation: { rid: creation.rid, ver: creation.ver } };
+    this.granted = grant(creation, rest.limits);
+    this.#window = new RequestWindow(creation.rid, this.granted.requests, rest.limits.queuedBytes);
     this.#admission = new Admission(init, this.granted);
     const parts = { granted: this.granted, window: this.#window, streams: this.#streams };
     this.#attributes = new AnswerAttributes(this.#init, parts);
     this.#quietSince = now;
-    const stream = this.#openStream(init.opening);
+    const stream = this.#openStream(opening);
     const deadline = answerDeadline(this.granted, now, stream.name);
     this.#window.hold({ request, rid: creation.rid, deadline, opens: stream.name });
     this.#forward(creation, [stream]);

@@ -75,7 +75,8 @@ export type Waiting =
 export class HttpCodec {
   readonly #limits: HttpLimits;
   readonly #input = new Input();
-  readonly #head: HeadReader;
+  /** What reads the head that has begun; between heads, all connections share one. */
+  #head: HeadReader | undefined;
   #state: State = "head";
   /** The request that was read last, while `#state` says that there is more to it. */
   #request: Request | undefined;
@@ -97,7 +98,6 @@ export class HttpCodec {
 
   constructor(limits: HttpLimits) {
     this.#limits = limits;
-    this.#head = new HeadReader(limits);
   }
 
   // Octets in, requests out
@@ -177,7 +177,7 @@ export class HttpCodec {
     if (this.#finished || this.#upgraded) return "nothing";
     if (this.#state === "body") return "body";
     if (this.#state !== "head" || this.#turns.length >= this.#limits.requests) return "answer";
-    return this.#head.idle && this.unread === 0 ? "request" : "head";
+    return (this.#head?.idle ?? true) && this.unread === 0 ? "request" : "head";
   }
 
   /** Requests and refusals whose answers have not gone out. */
@@ -219,9 +219,12 @@ export class HttpCodec {
 
   #readHead(): HttpEvent | undefined {
     if (this.#turns.length >= this.#limits.requests) return undefined;
-    const request = this.#head.read(this.#input);
+    const head = this.#head ?? takeFree(this.#limits);
+    const request = head.read(this.#input);
+    this.#head = head.isFree ? undefined : head;
+    if (this.#head === undefined) free = head;
     if (request === undefined) {
-      const { refusal, method } = this.#head;
+      const { refusal, method } = head;
       if (refusal !== undefined) {
         const turn = { method, minorVersion: 1, persistent: false, upgrade: undefined } as const;
         this.#turns = [...this.#turns, turn];
@@ -352,6 +355,15 @@ type State =
   | "choice"
   /** Nothing. */
   | "done";
+
+let free: HeadReader | undefined;
+
+/** A reader that is between heads. */
+function takeFree(limits: HttpLimits): HeadReader {
+  const reader = free?.limits === limits ? free : new HeadReader(limits);
+  free = undefined;
+  return reader;
+}
 
 interface WrittenAnswer {
   readonly turn: Turn;

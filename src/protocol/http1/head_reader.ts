@@ -19,7 +19,7 @@ export class HeadReader {
   refusal: Refusal | undefined;
   /** That of the request being read, as soon as it is known; before, `""`. */
   method = "";
-  readonly #limits: HttpLimits;
+  readonly limits: HttpLimits;
   readonly #fields: FieldLines;
   #state: number = BEFORE;
   /** Counted from `Input.start`, as all offsets here. */
@@ -28,7 +28,7 @@ export class HeadReader {
   #minorVersion: 0 | 1 = 1;
 
   constructor(limits: HttpLimits) {
-    this.#limits = limits;
+    this.limits = limits;
     this.#fields = new FieldLines(limits.fields);
   }
 
@@ -37,10 +37,15 @@ export class HeadReader {
     return this.#state <= METHOD_START;
   }
 
+  /** As if new: it can read the next head of any connection. */
+  get isFree(): boolean {
+    return this.#state === BEFORE && this.refusal === undefined;
+  }
+
   /** The next head; `undefined` when the bytes end before it does, or when it is refused. */
   read(input: Input): Request | undefined {
     if (this.#state !== FIELDS && !this.#readLine(input)) return undefined;
-    const end = Math.min(input.end, input.start + this.#limits.headBytes);
+    const end = Math.min(input.end, input.start + this.limits.headBytes);
     switch (this.#fields.read(input, end)) {
       case STEP.NEEDS_BYTES:
         this.#checkLimit(input, REFUSALS.LONG_HEAD);
@@ -96,7 +101,7 @@ export class HeadReader {
       state = METHOD;
     }
     const { start } = input;
-    const end = Math.min(input.end, start + this.#limits.headBytes);
+    const end = Math.min(input.end, start + this.limits.headBytes);
     if (state === METHOD) {
       const stop = Math.min(end, start + METHOD_BYTES + 1);
       while (pos < stop && (classes[bytes[pos]!]! & CLASS.TOKEN) !== 0) pos++;
@@ -112,7 +117,7 @@ export class HeadReader {
     }
     if (state === TARGET) {
       const targetStart = start + this.#targetStart;
-      const { targetBytes } = this.#limits;
+      const { targetBytes } = this.limits;
       const stop = Math.min(end, targetStart + targetBytes + 1);
       while (pos < stop && (classes[bytes[pos]!]! & CLASS.TARGET) !== 0) pos++;
       if (pos - targetStart > targetBytes) return this.#refuse(REFUSALS.LONG_TARGET);
@@ -156,7 +161,7 @@ export class HeadReader {
   }
 
   #checkLimit(input: Input, refusal: Refusal): void {
-    if (input.pos - input.start >= this.#limits.headBytes) this.refusal = refusal;
+    if (input.pos - input.start >= this.limits.headBytes) this.refusal = refusal;
   }
 
   #refuse(refusal: Refusal): undefined {

@@ -1,4 +1,6 @@
+import { Reference } from "./reference.ts";
 import { StartTag } from "./start_tag.ts";
+import { sameBytes } from "./text.ts";
 
 /**
  * What reading one item needs to note. Between items there is nothing on it, so all scanners share
@@ -6,6 +8,7 @@ import { StartTag } from "./start_tag.ts";
  */
 export class Bench {
   readonly tag = new StartTag();
+  readonly reference = new Reference();
   /** Of each open element inside the root, at twice its depth: where its name starts and how long it is. */
   readonly names: number[] = [];
 
@@ -27,4 +30,15 @@ export function freeBench(): Bench {
 /** An item stays on this bench: others get another one. */
 export function keepBench(bench: Bench): void {
   if (bench === shared) shared = new Bench();
+}
+
+let lastRoot = new Uint8Array(0);
+
+/** A copy of these bytes; the same one as long as roots have the same name, as those of streams do. */
+export function rootName(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const length = end - start;
+  if (length !== lastRoot.length || !sameBytes(bytes, start, lastRoot, 0, length)) {
+    lastRoot = bytes.slice(start, end);
+  }
+  return lastRoot;
 }

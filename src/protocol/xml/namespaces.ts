@@ -17,7 +17,8 @@ interface Binding {
 export class Scopes {
   /** What prefixes mean that nobody declared. */
   readonly #assumed: readonly Declaration[];
-  readonly #bindings = new Map<string, Binding>();
+  /** By prefix, once there are so many that looking through them takes time. */
+  #bindings: Map<string, Binding> | undefined;
   /** The bindings of the open elements, innermost last. */
   #declared: Binding[] = [];
   /** `undefined`: none. */
@@ -28,19 +29,28 @@ export class Scopes {
   }
 
   declare(prefix: string, namespace: string, depth: number): void {
-    const outer = this.#bindings.get(prefix);
+    const outer = this.#binding(prefix);
     const binding = { declaration: { prefix, namespace }, depth, outer };
-    this.#bindings.set(prefix, binding);
+    this.#bindings?.set(prefix, binding);
     // The root of a stream declares one, and growing leaves room for many.
     if (this.#declared.length === 0) this.#declared = [binding];
     else this.#declared.push(binding);
+    if (this.#bindings === undefined && this.#declared.length > FEW) {
+      this.#bindings = new Map(this.#declared.map((each) => [each.declaration.prefix, each]));
+    }
+  }
+
+  /** The innermost one of this prefix. */
+  #binding(prefix: string): Binding | undefined {
+    if (this.#bindings !== undefined) return this.#bindings.get(prefix);
+    return this.#declared.findLast(({ declaration }) => declaration.prefix === prefix);
   }
 
   /** The namespace that an element at `depth` means by the prefix, or `undefined` when it is unbound. */
   resolve(prefix: string, depth: number): string | undefined {
     // "The prefix xml is by definition bound" (Namespaces in XML §3).
     if (prefix === "xml") return NS.XML;
-    const binding = this.#bindings.get(prefix);
+    const binding = this.#binding(prefix);
     if (binding === undefined) return this.#assume(prefix, depth);
     if (binding.depth === 1 && depth > 1) this.#inherit(binding.declaration);
     return binding.declaration.namespace;
@@ -63,9 +73,10 @@ export class Scopes {
     for (let last; (last = this.#declared.at(-1)) !== undefined && last.depth === depth;) {
       this.#declared.pop();
       const { prefix } = last.declaration;
-      if (last.outer === undefined) this.#bindings.delete(prefix);
-      else this.#bindings.set(prefix, last.outer);
+      if (last.outer === undefined) this.#bindings?.delete(prefix);
+      else this.#bindings?.set(prefix, last.outer);
     }
+    if (this.#declared.length <= FEW) this.#bindings = undefined;
   }
 
   /** Depth of the innermost element that declares a prefix; 0 without one. */
@@ -82,7 +93,7 @@ export class Scopes {
   }
 
   clear(): void {
-    this.#bindings.clear();
+    this.#bindings = undefined;
     this.#declared.length = 0;
     this.#inherited = undefined;
   }
@@ -104,3 +115,6 @@ export function declarationFault(prefix: string, namespace: string): string | un
 }
 
 const NONE: readonly Declaration[] = Object.freeze([]);
+
+/** Bindings that are looked through one by one: streams and most stanzas have one or two. */
+const FEW = 8;

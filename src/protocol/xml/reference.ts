@@ -18,11 +18,6 @@ export class Reference {
   #start = 0;
   /** The number of a character reference so far, `NO_DIGITS` at first. */
   #code = 0;
-  readonly #refusal: Refusal;
-
-  constructor(refusal: Refusal) {
-    this.#refusal = refusal;
-  }
 
   /** Begins at the `&`, which is at `pos`. */
   begin(input: Input, pos: number): void {
@@ -32,7 +27,7 @@ export class Reference {
   }
 
   /** `AGAIN` when the reference is complete and good. */
-  scan(input: Input): Step {
+  scan(input: Input, refusal: Refusal): Step {
     const { bytes, end } = input;
     const start = input.item + this.#start;
     let pos = input.pos;
@@ -45,7 +40,7 @@ export class Reference {
         this.#state = NUMBER;
       }
     }
-    if (this.#state === ENTITY) return this.#scanEntity(input, start);
+    if (this.#state === ENTITY) return this.#scanEntity(input, start, refusal);
     if (this.#state === NUMBER) {
       if (pos === end) return wait(input, pos);
       this.#code = NO_DIGITS;
@@ -64,17 +59,17 @@ export class Reference {
     }
     if (pos === end) return wait(input, pos);
     if (bytes[pos] !== SEMICOLON || this.#code === NO_DIGITS) {
-      return this.#refusal.refuse(input, pos, "a character reference is malformed");
+      return refusal.refuse(input, pos, "a character reference is malformed");
     }
     // XML 1.0 §4.1: "Characters referred to using character references MUST match … Char."
     if (!isChar(this.#code)) {
-      return this.#refusal.fail(input, start, "not-well-formed", FORBIDDEN);
+      return refusal.fail(input, start, "not-well-formed", FORBIDDEN);
     }
     input.pos = pos + 1;
     return AGAIN;
   }
 
-  #scanEntity(input: Input, start: number): Step {
+  #scanEntity(input: Input, start: number, refusal: Refusal): Step {
     const { bytes, end } = input;
     const nameStart = start + 1;
     for (let pos = input.pos;;) {
@@ -85,13 +80,13 @@ export class Reference {
         // RFC 6120 §11.1: no "internal or external entity references … with the exception of
         // the predefined entities".
         if (!isPredefined(bytes, nameStart, pos)) {
-          return this.#refusal.fail(input, start, "restricted-xml", "an entity is referred to");
+          return refusal.fail(input, start, "restricted-xml", "an entity is referred to");
         }
         input.pos = pos + 1;
         return AGAIN;
       }
       if (!(pos === nameStart ? isNameStart(code) : isNameChar(code) || code === COLON)) {
-        return this.#refusal.refuse(input, pos, "an & does not begin a reference");
+        return refusal.refuse(input, pos, "an & does not begin a reference");
       }
       pos += utf8Length(code);
     }

@@ -9,14 +9,13 @@ import {
   skipBeyondAscii,
   utf8Length,
 } from "./chars.ts";
-import { freeBench, keepBench } from "./bench.ts";
+import { freeBench, keepBench, rootName } from "./bench.ts";
 import { scanCdata, scanCdataOpen } from "./cdata.ts";
 import type { XmlError, XmlErrorKind } from "./errors.ts";
 import type { Input } from "./input.ts";
 import type { XmlLimits } from "./limits.ts";
 import { Scopes } from "./namespaces.ts";
 import type { Declaration } from "./payload.ts";
-import { Reference } from "./reference.ts";
 import { NONE } from "./start_tag.ts";
 import { FORBIDDEN, Refusal, STEP, type Step } from "./step.ts";
 import { refuseInstruction, scanXmlDeclaration } from "./xml_declaration.ts";
@@ -56,7 +55,6 @@ export class Scanner {
   #quote = 0;
   /** Where that value starts, counted from the item's start. */
   #valueStart = 0;
-  readonly #reference: Reference;
   /** The state that a reference interrupts. */
   #resume = CONTENT;
 
@@ -64,7 +62,6 @@ export class Scanner {
     this.#limits = limits;
     this.scopes = new Scopes(assumed);
     this.#input = input;
-    this.#reference = new Reference(this.#refusal);
   }
 
   /** Goes on to the next thing to tell, or to the end of the bytes. */
@@ -97,7 +94,7 @@ export class Scanner {
       return false;
     }
     if (this.depth === 1) {
-      this.#rootTag = bytes.slice(item + tag.elementStart, item + tag.elementEnd);
+      this.#rootTag = rootName(bytes, item + tag.elementStart, item + tag.elementEnd);
       this.#state = BETWEEN;
     } else {
       this.bench.noteName(this.depth);
@@ -140,7 +137,7 @@ export class Scanner {
     if (state >= START) return this.#scanOutside();
     if (state === INSTRUCTION) return this.#scanInstruction();
     if (state !== REFERENCE) return this.#scanSection();
-    const step = this.#reference.scan(this.#input);
+    const step = this.bench.reference.scan(this.#input, this.#refusal);
     if (step === AGAIN) this.#state = this.#resume;
     return step;
   }
@@ -425,7 +422,7 @@ export class Scanner {
   }
 
   #beginReference(pos: number, resume: number): Step {
-    this.#reference.begin(this.#input, pos);
+    this.bench.reference.begin(this.#input, pos);
     this.#resume = resume;
     return this.#go(REFERENCE, this.#input.pos);
   }
