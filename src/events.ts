@@ -67,6 +67,8 @@ export type ManagerEvent =
     /** Since the event before. */
     readonly count: number;
   }
+  /** A client did not come into TLS; strangers can make it come often. */
+  | { readonly type: "handshake-failed"; readonly address: string; readonly reason: string }
   /** A fault of ours: one session ended for it, the process goes on. */
   | { readonly type: "fault"; readonly session: string | undefined; readonly error: unknown };
 

@@ -92,6 +92,10 @@ export function eventLogger(log: Log): EventSink {
         const { limit, address, count } = event;
         return log.warn("connections refused", { limit: `listen.${limit}`, address, count });
       }
+      case "handshake-failed": {
+        const { address, reason } = event;
+        return log.debug("TLS handshake failed", { client: address, reason });
+      }
       case "fault": {
         const { session, error } = event;
         return log.error("fault in Causeway; please report it", {

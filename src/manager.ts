@@ -98,6 +98,7 @@ export class ConnectionManager implements AsyncDisposable {
       clock: this.#clock,
       trusts: (peer) => this.#proxies.trusts(peer),
       onRefused: (refused) => this.#emit({ type: "connections-refused", ...refused }),
+      onHandshakeFailed: (failure) => this.#emit({ type: "handshake-failed", ...failure }),
       onFault,
     });
   }

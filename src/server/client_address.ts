@@ -9,9 +9,9 @@ import { canonicalAddress, splitHostPort, withoutMapping } from "../config/addre
 import type { HttpConfig } from "../config/config.ts";
 import type { Exchange, Peer } from "./exchange.ts";
 
-/** How the client sent its request, as far as a trusted proxy vouches for it. */
+/** How the client sent its request, as far as we saw it or a trusted proxy vouches for it. */
 export interface Target {
-  /** `undefined`: no trusted proxy says. */
+  /** `undefined`: it did not come by TLS that ends here, and no trusted proxy says. */
   readonly scheme: "http" | "https" | undefined;
   /** As in a `Host` header: `name` or `name:port`, in the client's spelling, and not checked. */
   readonly host: string | undefined;
@@ -68,8 +68,11 @@ export class TrustedProxies {
   target(exchange: Exchange): Target {
     const { peer } = exchange;
     const host = exchange.header("host");
-    if (!this.trusts(peer)) return { scheme: undefined, host, isProxied: false };
-    const forwarded = forwardedHeader(exchange, exchange.header("x-forwarded-for"));
+    // What ends here is the client's own TLS, unless a proxy is in between.
+    const own = exchange.secure ? "https" : undefined;
+    if (!this.trusts(peer)) return { scheme: own, host, isProxied: false };
+    const list = exchange.header("x-forwarded-for");
+    const forwarded = forwardedHeader(exchange, list);
     // X-Forwarded-Proto and -Host are set rather than added to; the last is the nearest proxy's.
     const said: Said = forwarded === undefined
       ? {
@@ -77,7 +80,9 @@ export class TrustedProxies {
         host: last(exchange.header("x-forwarded-host")),
       }
       : this.#trace(peer, forwarded).said;
-    return { scheme: readScheme(said.proto), host: said.host || host, isProxied: true };
+    const isDirect = said.proto === undefined && list === undefined && forwarded === undefined;
+    const scheme = isDirect ? own : readScheme(said.proto);
+    return { scheme, host: said.host || host, isProxied: true };
   }
 
   /** The client by `Forwarded`, and what the proxy that it spoke to says of its request. */

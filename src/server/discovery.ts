@@ -105,8 +105,8 @@ function linksFor(
   // XEP-0156 §2.2: host-meta is fetched by HTTPS alone. Whoever can change what goes over the wire
   // could send clients anywhere.
   if (scheme === "http") return "host-meta is told by HTTPS only.";
-  if (!isProxied) {
-    return "host-meta is told by HTTPS only, that is through a reverse proxy with TLS. " +
+  if (!isProxied && scheme === undefined) {
+    return "host-meta is told by HTTPS only, by a listener with TLS or a reverse proxy. " +
       "If there is one, http.trusted_proxies must have its address.";
   }
   // A trusted proxy that does not say how the request came to it is still a proxy, and where the

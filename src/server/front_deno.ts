@@ -25,6 +25,8 @@ export async function listenDeno(
   onFault: (error: unknown) => void,
 ): Promise<Listener> {
   const options = { onListen() {}, handler: denoFetch(handle, onFault) };
+  // There is no TLS here.
+  const replaceCertificates = () => {};
   if ("unix" in at) {
     await removeStaleSocket(at.unix);
     const server = Deno.serve({ ...options, path: at.unix });
@@ -34,6 +36,7 @@ export async function listenDeno(
         await server.shutdown();
         await Deno.remove(at.unix).catch(() => {});
       },
+      replaceCertificates,
     };
   }
   if ("fd" in at) throw new Error("Deno.serve takes no socket that was inherited");
@@ -45,7 +48,8 @@ export async function listenDeno(
     tcpBacklog: 4096,
   });
   const host = isIP(at.address) === 6 ? `[${at.address}]` : at.address;
-  return { url: `http://${host}:${server.addr.port}`, close: () => server.shutdown() };
+  const url = `http://${host}:${server.addr.port}`;
+  return { url, close: () => server.shutdown(), replaceCertificates };
 }
 
 /** A `Deno.serve` handler around ours; embedders mount it where they like. */

@@ -6,12 +6,13 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { withoutMapping } from "../config/address.ts";
 import type { Cancel, Clock } from "../clock.ts";
-import type { ListenConfig } from "../config/config.ts";
+import type { ListenConfig, TlsConfig } from "../config/config.ts";
 import { ConnectionCount, type ConnectionLimit } from "./connection_count.ts";
 import type { Handler, Peer } from "./exchange.ts";
 import { type ConnectionHost, HttpConnection, type Timeouts } from "./http_connection.ts";
 import { type Listener, listenerUrl, removeStaleSocket } from "./listener.ts";
 import type { SocketOwner } from "./owned_socket.ts";
+import { TlsLayer } from "./tls_layer.ts";
 
 export interface SocketsOptions {
   readonly timeouts: Timeouts;
@@ -20,7 +21,15 @@ export interface SocketsOptions {
   readonly trusts: (peer: Peer) => boolean;
   /** Connections were refused, at most one call in ten seconds. */
   readonly onRefused: (refused: RefusedConnections) => void;
+  /** A client did not come into TLS. */
+  readonly onHandshakeFailed: (failure: HandshakeFailure) => void;
   readonly onFault: (error: unknown) => void;
+}
+
+export interface HandshakeFailure {
+  readonly address: string;
+  /** In the platform's words. */
+  readonly reason: string;
 }
 
 /** Connections that were too many, since it was last said. */
@@ -72,6 +81,9 @@ class SocketsFront implements Listener, ConnectionHost {
   readonly #server: Server;
   readonly #count: ConnectionCount;
   readonly #owners = new Set<SocketOwner>();
+  readonly #tls: TlsLayer | undefined;
+  /** Connections that are not in TLS yet, and until when they have to be. */
+  readonly #handshakes = new Map<Socket, number>();
   #refused = 0;
   #nextReport = -Infinity;
   #cancelTick: Cancel | undefined;
@@ -84,6 +96,7 @@ class SocketsFront implements Listener, ConnectionHost {
     this.onFault = onFault;
     this.#listen = listen;
     this.#options = options;
+    this.#tls = listen.tls && new TlsLayer(listen.tls);
     this.#count = new ConnectionCount(listen, (address) => trusts({ address, port: 0 }));
     this.#server = createServer({
       // Who ends a connection, and when, is HTTP's business and WebSocket's.
@@ -118,11 +131,16 @@ class SocketsFront implements Listener, ConnectionHost {
   async close(): Promise<void> {
     this.isClosing = true;
     const closed = new Promise((resolve) => this.#server.close(resolve));
+    for (const tcp of [...this.#handshakes.keys()]) tcp.destroy();
     for (const owner of [...this.#owners]) owner.shutdown();
-    if (this.#owners.size > 0) await new Promise<void>((resolve) => this.#whenEmpty = resolve);
+    if (!this.#isEmpty) await new Promise<void>((resolve) => this.#whenEmpty = resolve);
     await closed;
     const { at } = this.#listen;
     if ("unix" in at) await Deno.remove(at.unix).catch(() => {});
+  }
+
+  replaceCertificates(tls: TlsConfig): void {
+    this.#tls?.replace(tls);
   }
 
   // ---- for connections
@@ -134,12 +152,7 @@ class SocketsFront implements Listener, ConnectionHost {
   replace(owner: SocketOwner, successor: SocketOwner | undefined): void {
     this.#owners.delete(owner);
     if (successor !== undefined) this.#owners.add(successor);
-    else this.#count.release(owner.peer.address);
-    if (this.#owners.size === 0) {
-      this.#cancelTick?.();
-      this.#cancelTick = undefined;
-      this.#whenEmpty?.();
-    }
+    else this.#released(owner.peer);
   }
 
   // ---- the work
@@ -149,8 +162,37 @@ class SocketsFront implements Listener, ConnectionHost {
     const peer = { address, port: socket.remotePort ?? 0 };
     const limit = this.#count.admit(address);
     if (limit !== undefined) return this.#refuse(socket, limit, address);
-    this.#owners.add(new HttpConnection(this, { socket, tcp: socket, peer }));
     this.#cancelTick ??= this.#options.clock.after(TICK, () => this.#tick());
+    if (this.#tls === undefined) {
+      this.#owners.add(new HttpConnection(this, { socket, tcp: socket, peer }));
+    } else {
+      this.#shakeHands(this.#tls, socket, peer);
+    }
+  }
+
+  #shakeHands(layer: TlsLayer, tcp: Socket, peer: Peer): void {
+    const accepted = this.now();
+    this.#handshakes.set(tcp, accepted + this.timeouts.headTimeout);
+    layer.secure(tcp, (socket) => {
+      this.#handshakes.delete(tcp);
+      this.#owners.add(new HttpConnection(this, { socket, tcp, peer }, accepted));
+    }, (reason) => {
+      this.#handshakes.delete(tcp);
+      this.#options.onHandshakeFailed({ address: peer.address, reason });
+      this.#released(peer);
+    });
+  }
+
+  #released({ address }: Peer): void {
+    this.#count.release(address);
+    if (!this.#isEmpty) return;
+    this.#cancelTick?.();
+    this.#cancelTick = undefined;
+    this.#whenEmpty?.();
+  }
+
+  get #isEmpty(): boolean {
+    return this.#owners.size === 0 && this.#handshakes.size === 0;
   }
 
   #refuse(socket: Socket, limit: ConnectionLimit, address: string): void {
@@ -168,6 +210,9 @@ class SocketsFront implements Listener, ConnectionHost {
 
   #tick(): void {
     const now = this.now();
+    for (const [tcp, deadline] of this.#handshakes) {
+      if (now >= deadline) tcp.destroy();
+    }
     for (const owner of this.#owners) {
       try {
         owner.tick(now);
@@ -175,7 +220,7 @@ class SocketsFront implements Listener, ConnectionHost {
         owner.fault(error);
       }
     }
-    this.#cancelTick = this.#owners.size === 0
+    this.#cancelTick = this.#isEmpty
       ? undefined
       : this.#options.clock.after(TICK, () => this.#tick());
   }

@@ -96,14 +96,15 @@ export class HttpConnection implements SocketOwner {
   #hasEnded = false;
   #isGone = false;
 
-  constructor(host: ConnectionHost, client: ClientSocket) {
+  /** The first head is waited for from `since` on: what TLS took counts. */
+  constructor(host: ConnectionHost, client: ClientSocket, since = host.now()) {
     const { socket, tcp, peer } = client;
     this.#host = host;
     this.#socket = socket;
     this.#tcp = tcp;
     this.peer = peer;
     this.secure = socket !== tcp;
-    this.#deadline = host.now() + host.timeouts.headTimeout;
+    this.#deadline = since + host.timeouts.headTimeout;
     own(socket, this);
   }
 

@@ -1,4 +1,4 @@
-import type { ListenConfig } from "../config/config.ts";
+import type { ListenConfig, TlsConfig } from "../config/config.ts";
 import { joinHostPort } from "../config/address.ts";
 
 /** One listener at work. */
@@ -7,6 +7,8 @@ export interface Listener {
   readonly url: string;
   /** Accepts nothing more; settles when every exchange has been answered. */
   close(): Promise<void>;
+  /** For connections that come from here on; nothing, where there is no TLS. */
+  replaceCertificates(tls: TlsConfig): void;
 }
 
 /** A listener's address for people; `port` is the one that it got. */

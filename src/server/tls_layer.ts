@@ -46,7 +46,8 @@ export class TlsLayer {
    * is read and written through the TLS socket, which is half-open as far as `tcp` was; only pausing
    * is done below: a TLS socket that is paused goes on reading into memory, so pause `tcp`, and
    * resume it by `tcp.pause().resume()`, for both share a flag that says whether there is reading.
-   * What was read before it comes nevertheless. Both sockets end together.
+   * What was read before it comes nevertheless. Both sockets end together, and a record that cannot
+   * be read ends them; who takes the TLS socket need not listen for its errors.
    */
   secure(
     tcp: net.Socket,
@@ -91,6 +92,8 @@ export class TlsLayer {
     const waiting = this.#take(socket);
     if (waiting === undefined) return void socket.destroy();
     socket.allowHalfOpen = waiting.allowHalfOpen;
+    // The platform leaves open what it cannot read any more, such as a record that was tampered with.
+    socket.on("error", destroy);
     waiting.secured(socket);
   }
 
@@ -135,6 +138,10 @@ interface Waiting {
   readonly failed: (reason: string) => void;
   /** What `tcp` said of it. */
   readonly allowHalfOpen: boolean;
+}
+
+function destroy(this: tls.TLSSocket): void {
+  this.destroy();
 }
 
 type SniCallback = NonNullable<tls.TlsOptions["SNICallback"]>;

@@ -232,3 +232,17 @@ Deno.test("S-013 whatever a client writes, behind a trusted proxy the address is
     options,
   );
 });
+
+Deno.test("D-003 TLS that ends here is HTTPS, unless a trusted proxy is in between", () => {
+  const scheme = (from: string, headers: Record<string, string> = {}) =>
+    proxies.target(new FakeExchange({ from, headers, secure: true })).scheme;
+  assert.equal(scheme("203.0.113.9"), "https");
+  assert.equal(scheme("203.0.113.9", { "x-forwarded-proto": "http" }), "https");
+  assert.equal(scheme("127.0.0.1"), "https");
+  assert.equal(scheme("127.0.0.1", { "x-forwarded-proto": "http" }), "http");
+  assert.equal(scheme("127.0.0.1", { "forwarded": "for=203.0.113.9;proto=http" }), "http");
+  // How the client reached a proxy is not what the proxy's own connection is.
+  assert.equal(scheme("127.0.0.1", { "x-forwarded-for": "203.0.113.9" }), undefined);
+  assert.equal(scheme("127.0.0.1", { "forwarded": "for=203.0.113.9" }), undefined);
+  assert.equal(scheme("127.0.0.1", { "x-forwarded-proto": "quic" }), undefined);
+});

@@ -167,7 +167,14 @@ function listen(
   return currentFront() === "deno" ? listenDeno(config, handler, onFault) : listenSockets(
     config,
     handler,
-    { timeouts: http, clock: systemClock, trusts: () => false, onRefused: fail, onFault },
+    {
+      timeouts: http,
+      clock: systemClock,
+      trusts: () => false,
+      onRefused: fail,
+      onHandshakeFailed: fail,
+      onFault,
+    },
   );
 }
 

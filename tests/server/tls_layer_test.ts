@@ -410,6 +410,22 @@ Deno.test("who destroys the connection in the middle hears that it failed; a clo
   assert.deepEqual(reasons, ["the connection ended in the handshake"]);
 });
 
+Deno.test("a record that cannot be read ends the connection", async () => {
+  const errors: string[] = [];
+  await using acceptor = new Acceptor(ONE, {
+    serve: (socket) => socket.on("error", ({ message }) => errors.push(message)).resume(),
+  });
+  const port = await acceptor.listen();
+  const tcp = net.connect(port, "127.0.0.1");
+  const client = tls.connect({ socket: tcp, rejectUnauthorized: false });
+  client.on("error", () => {});
+  await until(() => acceptor.outcomes[0]?.secured[0], "there is TLS");
+  // application_data(23) of nobody's (RFC 8446 §5.2).
+  tcp.write(new Uint8Array([23, 3, 3, 0, 32, ...new Uint8Array(32)]));
+  await acceptor.settled();
+  assert.equal(errors.length, 1);
+});
+
 Deno.test("an answer of any length arrives whole, with close_notify, also where the client has ended its side", async () => {
   const answer = crypto.getRandomValues(new Uint8Array(65_536)).toBase64().repeat(60);
   for (const config of [ONE, SEVERAL]) {

@@ -6,23 +6,26 @@ export class FakeExchange implements Exchange {
   readonly path: string;
   readonly query = "";
   readonly peer: Peer;
-  readonly secure = false;
+  readonly secure: boolean;
   /** How often a header was asked for. */
   lookUps = 0;
   readonly #headers: Readonly<Record<string, string>>;
 
   constructor(
-    { method = "GET", path = "/", from = "127.0.0.1", port = 40_000, headers = {} }: {
-      readonly method?: string;
-      readonly path?: string;
-      readonly from?: string;
-      readonly port?: number;
-      readonly headers?: Readonly<Record<string, string>>;
-    },
+    { method = "GET", path = "/", from = "127.0.0.1", port = 40_000, secure = false, headers = {} }:
+      {
+        readonly method?: string;
+        readonly path?: string;
+        readonly from?: string;
+        readonly port?: number;
+        readonly secure?: boolean;
+        readonly headers?: Readonly<Record<string, string>>;
+      },
   ) {
     this.method = method;
     this.path = path;
     this.peer = { address: from, port };
+    this.secure = secure;
     this.#headers = headers;
   }
 

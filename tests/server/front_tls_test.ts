@@ -1,0 +1,239 @@
+import assert from "node:assert/strict";
+import net from "node:net";
+import tls from "node:tls";
+import type { TlsConfig } from "../../src/config/config.ts";
+import type { Exchange } from "../../src/server/exchange.ts";
+import { listenSockets } from "../../src/server/front_sockets.ts";
+import type { Listener } from "../../src/server/listener.ts";
+import {
+  authority,
+  certificate,
+  type CertificateName,
+} from "../support/certificates/certificates.ts";
+import { configOf } from "../support/manager.ts";
+import { patiently, until } from "../support/patience.ts";
+import { TestClock } from "../support/test_clock.ts";
+import { connectTls } from "../support/tls_clients.ts";
+
+const { http, listen: [defaults] } = configOf("");
+const HEAD_TIMEOUT = http.headTimeout;
+
+/** A listener with TLS on loopback, whose clock stands still. */
+class Front implements AsyncDisposable {
+  readonly clock = new TestClock();
+  readonly failures: string[] = [];
+  readonly requests: Exchange[] = [];
+  #listener!: Listener;
+
+  static async listen(
+    { name = "example.test", maxConnections = 100, body = "fine" }: {
+      readonly name?: CertificateName;
+      readonly maxConnections?: number;
+      readonly body?: string;
+    } = {},
+  ): Promise<Front> {
+    const front = new Front();
+    const config = {
+      ...defaults!,
+      at: { address: "127.0.0.1", port: 0 },
+      tls: tlsConfig(name),
+      maxConnections,
+    };
+    front.#listener = await listenSockets(config, (exchange) => {
+      front.requests.push(exchange);
+      return { status: 200, headers: {}, body };
+    }, {
+      timeouts: http,
+      clock: front.clock,
+      trusts: () => false,
+      onRefused: () => {},
+      onHandshakeFailed: ({ address, reason }) => {
+        assert.equal(address, "127.0.0.1");
+        front.failures.push(reason);
+      },
+      onFault: (error) => assert.fail(String(error)),
+    });
+    return front;
+  }
+
+  get url(): string {
+    return this.#listener.url;
+  }
+
+  get port(): number {
+    return Number(new URL(this.url).port);
+  }
+
+  replace(name: CertificateName): void {
+    this.#listener.replaceCertificates(tlsConfig(name));
+  }
+
+  close(): Promise<void> {
+    return this.#listener.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = this.close();
+    this.clock.advance(60_000);
+    await closed;
+  }
+}
+
+function tlsConfig(name: CertificateName): TlsConfig {
+  return { certificates: [certificate(name)], clientCa: undefined };
+}
+
+/** A TCP connection that reads, and says when it is closed. */
+function rawClient(port: number): { readonly socket: net.Socket; readonly closed: Promise<void> } {
+  const socket = net.connect(port, "127.0.0.1");
+  socket.on("error", () => {});
+  socket.resume();
+  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  return { socket, closed: patiently(closed, "the connection is closed") };
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const GET = encoder.encode("GET / HTTP/1.1\r\nHost: example.test\r\n\r\n");
+
+/** One request on a connection that stays; gives the status line. */
+async function get(conn: Deno.Conn): Promise<string> {
+  await conn.write(GET);
+  let answer = "";
+  const buffer = new Uint8Array(4096);
+  while (!answer.endsWith("fine")) {
+    const length = await patiently(conn.read(buffer), "an answer comes");
+    if (length === null) throw new Error(`the connection ended: ${answer}`);
+    answer += decoder.decode(buffer.subarray(0, length));
+  }
+  return answer.split("\r\n", 1)[0]!;
+}
+
+/** Whose certificate is shown there now. */
+async function subject(port: number): Promise<unknown> {
+  const socket = tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
+  const shaken = new Promise<void>((resolve) => socket.once("secureConnect", () => resolve()));
+  await patiently(shaken, "there is TLS");
+  const { subject } = socket.getPeerCertificate();
+  socket.destroy();
+  return subject.CN;
+}
+
+Deno.test("a request by TLS is served, and known to have come by it", async () => {
+  await using front = await Front.listen();
+  assert.match(front.url, /^https:\/\/127\.0\.0\.1:\d+$/);
+  const conn = await connectTls(front.port);
+  assert.equal(await get(conn), "HTTP/1.1 200 OK");
+  assert.equal(await get(conn), "HTTP/1.1 200 OK");
+  assert.deepEqual(front.requests.map(({ secure }) => secure), [true, true]);
+  conn.close();
+});
+
+Deno.test("head_timeout ends what is not in TLS by then, and TLS counts in it", async () => {
+  await using front = await Front.listen();
+  const silent = rawClient(front.port);
+  const half = rawClient(front.port);
+  half.socket.write(new Uint8Array([22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]));
+  const tcp = await Deno.connect({ hostname: "127.0.0.1", port: front.port });
+  // Who comes after them and is answered shows that they have been accepted.
+  const served = await connectTls(front.port);
+  assert.equal(await get(served), "HTTP/1.1 200 OK");
+  front.clock.advance(HEAD_TIMEOUT - 1_000);
+  assert.deepEqual(front.failures, []);
+  const late = await Deno.startTls(tcp, { hostname: "example.test", caCerts: [authority()] });
+  await late.handshake();
+  const later = await connectTls(front.port);
+  assert.equal(await get(later), "HTTP/1.1 200 OK");
+  front.clock.advance(1_500);
+  await Promise.all([silent.closed, half.closed]);
+  await until(() => front.failures.length >= 2 || undefined, "both have failed");
+  // It came into TLS in time, and not with a head.
+  const end = late.read(new Uint8Array(10)).catch(() => null);
+  assert.equal(await patiently(end, "the late one is closed"), null);
+  for (const conn of [served, later]) assert.equal(await get(conn), "HTTP/1.1 200 OK");
+  for (const conn of [late, served, later]) conn.close();
+});
+
+Deno.test("a handshake that fails gives its place back", async () => {
+  await using front = await Front.listen({ maxConnections: 1 });
+  for (const bytes of ["GET / HTTP/1.1\r\n\r\n", ""]) {
+    const before = front.failures.length;
+    const client = rawClient(front.port);
+    client.socket.end(bytes);
+    await client.closed;
+    await until(() => front.failures.length > before || undefined, "it has failed");
+    const conn = await connectTls(front.port);
+    assert.equal(await get(conn), "HTTP/1.1 200 OK");
+    conn.close();
+    await until(async () => {
+      const { socket, closed } = rawClient(front.port);
+      // Whoever is one too many is closed at once.
+      const isFull = await Promise.race([
+        closed.then(() => true),
+        new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 50)),
+      ]);
+      socket.destroy();
+      await closed;
+      return isFull ? undefined : true;
+    }, "there is a place");
+    await until(() => front.failures.length > before + 1 || undefined, "that one is gone");
+  }
+});
+
+Deno.test("a listener that closes does not wait for handshakes", async () => {
+  const front = await Front.listen();
+  const silent = rawClient(front.port);
+  (await connectTls(front.port)).close();
+  await patiently(front.close(), "the listener is closed");
+  await silent.closed;
+});
+
+Deno.test("write_timeout ends a client of TLS that reads nothing", async () => {
+  await using front = await Front.listen({ body: "x".repeat(50_000_000) });
+  const conn = await connectTls(front.port);
+  await conn.write(GET);
+  await until(() => front.requests[0], "the request is there");
+  const lost = Promise.withResolvers<void>();
+  front.requests[0]!.onLost(lost.resolve);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  front.clock.advance(http.writeTimeout + 2_000);
+  await assert.rejects(async () => {
+    const buffer = new Uint8Array(65_536);
+    while (await patiently(conn.read(buffer), "the connection ends") !== null);
+    throw new Error("ended");
+  });
+  conn.close();
+});
+
+Deno.test("a certificate is swapped under load, and no request fails", async () => {
+  await using front = await Front.listen();
+  // Both are of the authority, and for this name.
+  const [first, second] = ["example.test", "wildcard"] as const;
+  const connect = () => connectTls(front.port, "xmpp.example.test");
+  let isOver = false;
+  let requests = 0;
+  const client = async () => {
+    while (!isOver) {
+      const conn = await connect();
+      for (let count = 0; count < 5; count++) {
+        assert.equal(await get(conn), "HTTP/1.1 200 OK");
+        requests++;
+      }
+      conn.close();
+    }
+  };
+  const kept = await connect();
+  const clients = Promise.all(Array.from({ length: 8 }, client));
+  for (let swap = 0; swap < 20; swap++) {
+    const name = swap % 2 === 0 ? second : first;
+    front.replace(name);
+    assert.equal(await subject(front.port), name);
+    const before = requests;
+    await Promise.race([clients, until(() => requests > before + 20 || undefined, "all goes on")]);
+    assert.equal(await get(kept), "HTTP/1.1 200 OK");
+  }
+  isOver = true;
+  await clients;
+  kept.close();
+  assert.deepEqual(front.failures, []);
+});
