@@ -1,6 +1,6 @@
 import * as kinds from "./kinds.ts";
 import type { Kind } from "./kinds.ts";
-import { serverCertificates } from "./tls_kind.ts";
+import { authorityFile, serverCertificates } from "./tls_kind.ts";
 
 /** A key of the configuration: everything that reading, checking and the example file need to know. */
 export interface Key<T> {
@@ -88,7 +88,7 @@ export const sections = {
       "HTTPS: PEM files of a certificate with its chain, its key, and key_password_file if it is locked.",
     ),
     client_ca: absent(
-      kinds.certificateFile,
+      authorityFile,
       '"/etc/ssl/client-ca.pem"',
       "PEM file of authorities: only who shows a certificate of theirs gets in. Absent: anybody.",
     ),

@@ -3,6 +3,7 @@ import type { CertificateConfig } from "./config.ts";
 import { certificateFile, isTable, show, textFile } from "./kinds.ts";
 import type { Kind, Site } from "./kinds.ts";
 import { nearest } from "./suggest.ts";
+import { isVersion3 } from "./x509.ts";
 
 /**
  * `{ cert = "…", key = "…", key_password_file = "…" }`, or a list of such tables; read to the
@@ -24,6 +25,21 @@ export const serverCertificates: Kind<readonly CertificateConfig[]> = {
       certificates.push(certificate);
     }
     return certificates.length === tables.length ? certificates : undefined;
+  },
+  fromText: (text) => text,
+};
+
+/** Path of a file with the PEM certificates of authorities; read to the certificates themselves. */
+export const authorityFile: Kind<string> = {
+  read(value, site) {
+    const certificates = certificateFile.read(value, site);
+    const blocks = certificates?.split(/(?<=-----END CERTIFICATE-----\n)/) ?? [];
+    // Whoever shows one of these to the platform need not have its key.
+    const old = blocks.findIndex((pem) => !isVersion3(new X509Certificate(pem).raw));
+    return old < 0 ? certificates : site.report(
+      `certificate ${old + 1} in ${show(value)} is not of X.509 version 3, and anybody could ` +
+        "show it as his own; leave it out, or get one of version 3",
+    );
   },
   fromText: (text) => text,
 };

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isVersion3 } from "../config/x509.ts";
 import type { TlsOptions } from "./dial.ts";
 
 /** SHA-256 of a certificate (DER), lower-case hexadecimal. */
@@ -19,11 +20,4 @@ export function unpinned(
   // Deno checks no signature of such a one in the handshake, so whoever has seen it could show it.
   return isVersion3(certificate) ? undefined : `the certificate of ${hostname} is not of X.509 ` +
     "version 3, and of others nobody can be sure that the server has the key; make a new one";
-}
-
-/** Certificate, TBSCertificate, and in it `[0] INTEGER 2` (RFC 5280 §4.1). */
-function isVersion3(der: Uint8Array): boolean {
-  const content = (at: number) => at + 2 + ((der[at + 1]! & 0x80) === 0 ? 0 : der[at + 1]! & 0x7f);
-  const at = content(content(0));
-  return [0xa0, 3, 2, 1, 2].every((byte, index) => der[at + index] === byte);
 }

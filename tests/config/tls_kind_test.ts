@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { namesOf } from "../../src/config/tls_kind.ts";
-import { authority, certificate } from "../support/certificates/certificates.ts";
+import { authority, certificate, clientAuthority } from "../support/certificates/certificates.ts";
 import { assertMistake, load, mistakesOf } from "../support/configuration.ts";
 
 const example = certificate("example.test");
@@ -159,6 +159,19 @@ Deno.test("a certificate that no name leads to is a mistake, unless it is the fi
     /^4: listen\[0\]\.tls\[1\]: no client can ask for this certificate: it has no DNS name; /,
     { files: more },
   );
+});
+
+Deno.test("client_ca takes authorities of X.509 version 3 only, for others need no key", () => {
+  const clients = (pem: string) => ({ ...files, "/etc/clients.pem": pem });
+  const toml = `${pair}client_ca = "clients.pem"`;
+  const two = `${authority()}${clientAuthority()}`;
+  assert.equal(load(toml, { files: clients(two) }).listen[0]!.tls!.clientCa, two);
+  assertMistake(
+    toml,
+    /^3: listen\[0\]\.client_ca: certificate 2 in "clients\.pem" is not of X\.509 version 3, .*; leave/,
+    { files: clients(`${authority()}${certificate("version1").cert}`) },
+  );
+  assertMistake(toml, /"clients\.pem" holds no certificate; /, { files: clients("") });
 });
 
 Deno.test("namesOf() takes the DNS names of a subjectAltName, and nothing else", () => {
