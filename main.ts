@@ -20,10 +20,10 @@ async function run(invocation: Invocation): Promise<number> {
     case "check":
       return checkCommand({ file: invocation.file, env }, output);
     case "serve": {
-      const config = loadConfig({ file: invocation.file, env, flags: invocation.flags });
+      const load = () => loadConfig({ file: invocation.file, env, flags: invocation.flags });
       // What a command needs is loaded when it runs: serving does not pay for the demo.
       const { serveCommand } = await import("./src/commands/serve.ts");
-      return await serveCommand(config, output);
+      return await serveCommand(load, output);
     }
     case "demo": {
       const { demoCommand } = await import("./src/commands/demo.ts");

@@ -145,9 +145,9 @@ const COMMANDS: Readonly<
     options: ["config", "listen", "domain", "log-level", "log-format"],
     help: `causeway [serve] [OPTION]…
 
-Serves until SIGTERM or SIGINT. Flags override environment variables, which
-override the file, which overrides the defaults. Without all of them it listens
-on 127.0.0.1:5280 and serves every domain.
+Serves until SIGTERM or SIGINT; SIGHUP reads certificates anew. Flags override
+environment variables, which override the file, which overrides the defaults.
+Without all of them it listens on 127.0.0.1:5280 and serves every domain.
 
   --config FILE          configuration (TOML); else that of CAUSEWAY_CONFIG; else none
   --listen ADDRESS:PORT  where to listen; also [IPV6]:PORT and unix:PATH. May be

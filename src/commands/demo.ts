@@ -54,7 +54,7 @@ export async function startDemo(
     service = await listenOn(0);
   }
   return {
-    urls: service.urls,
+    ...service,
     async stop() {
       await service.stop();
       await server.close();

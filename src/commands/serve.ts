@@ -5,6 +5,8 @@ import type { Listener } from "../server/listener.ts";
 import type { Route } from "../server/http.ts";
 import { version } from "../version.ts";
 import type { Output } from "./check.ts";
+import { reloadCertificates, type Reloading } from "./reload.ts";
+import { untimelyCertificates } from "./untimely.ts";
 import { UNVERIFIED, unverifiedDomains } from "./unverified.ts";
 
 /** Milliseconds that requests which are not complete have, when everything else is over. */
@@ -14,6 +16,8 @@ const LAST_REQUESTS = 1_000;
 export interface Service {
   /** Addresses that accept, as `http://host:port` or `http+unix:path`. */
   readonly urls: readonly string[];
+  /** Gives a listener, by its place in the configuration, other certificates. */
+  readonly replaceCertificates: Reloading["replace"];
   /** Ends every session and stops listening; settles when all is answered. */
   stop(): Promise<void>;
 }
@@ -29,6 +33,7 @@ export async function startService(
   options: { readonly log: Log; readonly pages?: readonly Route[] },
 ): Promise<Service> {
   for (const domain of unverifiedDomains(config)) options.log.warn(UNVERIFIED, { domain });
+  for (const warning of untimelyCertificates(config, Date.now())) options.log.warn(warning);
   const manager = new ConnectionManager({
     config,
     onEvent: eventLogger(options.log),
@@ -45,6 +50,7 @@ export async function startService(
   }
   return {
     urls: listeners.map((listener) => listener.url),
+    replaceCertificates: (index, tls) => listeners[index]?.replaceCertificates(tls),
     async stop() {
       // Held requests are answered first: a front that closes waits for them.
       await manager.shutdown();
@@ -60,12 +66,26 @@ export async function startService(
 
 /**
  * `causeway serve`: serves until SIGTERM or SIGINT, and then until every session has been told.
+ * SIGHUP reads certificates anew. `load` makes the configuration; what it throws first is thrown.
  *
  * @returns the exit status
  */
-export async function serveCommand(config: Config, output: Output): Promise<number> {
+export async function serveCommand(load: () => Config, output: Output): Promise<number> {
+  const config = load();
   const log = new Log({ ...config.log, write: writeStandardError, now: Date.now });
-  return await runService(() => startService(config, { log }), { log, output });
+  const start = async () => {
+    const service = await startService(config, { log });
+    const { replaceCertificates: replace } = service;
+    Deno.addSignalListener("SIGHUP", () => {
+      try {
+        reloadCertificates(load, { config, replace, log });
+      } catch (error) {
+        eventLogger(log)({ type: "fault", session: undefined, error });
+      }
+    });
+    return service;
+  };
+  return await runService(start, { log, output });
 }
 
 /** Milliseconds that peers have to answer when everything is closed. */

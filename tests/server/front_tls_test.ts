@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import net from "node:net";
-import tls from "node:tls";
 import type { TlsConfig } from "../../src/config/config.ts";
 import type { Exchange } from "../../src/server/exchange.ts";
 import { listenSockets } from "../../src/server/front_sockets.ts";
@@ -13,7 +12,7 @@ import {
 import { configOf } from "../support/manager.ts";
 import { patiently, until } from "../support/patience.ts";
 import { TestClock } from "../support/test_clock.ts";
-import { connectTls } from "../support/tls_clients.ts";
+import { connectTls, subject } from "../support/tls_clients.ts";
 
 const { http, listen: [defaults] } = configOf("");
 const HEAD_TIMEOUT = http.headTimeout;
@@ -107,16 +106,6 @@ async function get(conn: Deno.Conn): Promise<string> {
     answer += decoder.decode(buffer.subarray(0, length));
   }
   return answer.split("\r\n", 1)[0]!;
-}
-
-/** Whose certificate is shown there now. */
-async function subject(port: number): Promise<unknown> {
-  const socket = tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
-  const shaken = new Promise<void>((resolve) => socket.once("secureConnect", () => resolve()));
-  await patiently(shaken, "there is TLS");
-  const { subject } = socket.getPeerCertificate();
-  socket.destroy();
-  return subject.CN;
 }
 
 Deno.test("a request by TLS is served, and known to have come by it", async () => {

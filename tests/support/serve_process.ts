@@ -37,6 +37,11 @@ export class ServeProcess implements AsyncDisposable {
     return patiently(this.#ready.promise, "the process is ready");
   }
 
+  /** Tells it to read its certificates anew. */
+  hangUp(): void {
+    this.#process.kill("SIGHUP");
+  }
+
   /** Tells it to end, and settles with how it did. */
   terminate(): Promise<Ending> {
     this.#process.kill("SIGTERM");

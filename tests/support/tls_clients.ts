@@ -1,3 +1,4 @@
+import tls from "node:tls";
 import { authority, type CertificateName, fileOf } from "./certificates/certificates.ts";
 import { patiently } from "./patience.ts";
 import { programPath } from "./programs.ts";
@@ -50,4 +51,14 @@ export async function connectTls(port: number, hostname = "example.test"): Promi
   const tls = await Deno.startTls(tcp, { hostname, caCerts: [authority()] });
   await tls.handshake();
   return tls;
+}
+
+/** The common name of the certificate that is shown there now. */
+export async function subject(port: number): Promise<unknown> {
+  const socket = tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
+  const shaken = new Promise<void>((resolve) => socket.once("secureConnect", () => resolve()));
+  await patiently(shaken, "there is TLS");
+  const { subject } = socket.getPeerCertificate();
+  socket.destroy();
+  return subject.CN;
 }
