@@ -6,6 +6,7 @@ import type net from "node:net";
 import tls from "node:tls";
 import type { TlsConfig } from "../config/config.ts";
 import { namesOf } from "../config/tls_kind.ts";
+import { isVersion3 } from "../config/x509.ts";
 
 /** RFC 9325 §3.1.1: TLS 1.2 at least. The platform knows no older version, and no renegotiation. */
 const MIN_VERSION = "TLSv1.2";
@@ -106,6 +107,8 @@ export class TlsLayer {
   #unverified(socket: tls.TLSSocket): string | undefined {
     const certificate = socket.getPeerX509Certificate();
     if (!socket.authorized || certificate === undefined) return "the client shows no certificate";
+    // Of others the platform checks no signature, and takes one that is itself in `ca` for verified.
+    if (!isVersion3(certificate.raw)) return "the client's certificate is not of X.509 version 3";
     if (!socket.isSessionReused()) {
       this.#verified.add(certificate.fingerprint256);
       return undefined;

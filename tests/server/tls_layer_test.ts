@@ -289,28 +289,35 @@ Deno.test({
 });
 
 Deno.test({
-  name: "with client_ca, nobody gets in with the certificate of a friend and another key",
+  name: "with client_ca, nobody gets in with a certificate that is trusted and another key",
   ...haveProgram("openssl"),
   async fn() {
     await using file = await temporaryFile();
     const sec1 = (name: CertificateName) =>
       createPrivateKey(certificate(name).key).export({ type: "sec1", format: "der" });
-    // OpenSSL compares the public keys, so the private number is put in beside the friend's (RFC 5915).
-    const key = sec1("friend");
-    sec1("client").copy(key, 7, 7, 39);
-    const lines = key.toString("base64").match(/.{1,64}/g)!.join("\n");
-    const pem = `-----BEGIN EC PRIVATE KEY-----\n${lines}\n-----END EC PRIVATE KEY-----\n`;
-    await Deno.writeTextFile(file.path, pem);
-    const [, cert] = showing("friend");
-    await using acceptor = new Acceptor(CLIENTS);
-    const port = await acceptor.listen();
-    for (const version of ["-tls1_2", "-tls1_3"]) {
-      const { output } = await openssl(port, version, "-cert", cert!, "-key", file.path);
-      assert.doesNotMatch(output, /welcome/);
-      const { failed } = acceptor.outcomes.at(-1)!;
-      assert.deepEqual(failed, ["unable to verify the first certificate"]);
+    for (const name of ["friend", "version1"] as const) {
+      // OpenSSL compares the public keys, so another private number is put in beside it (RFC 5915).
+      const key = sec1(name);
+      sec1("client").copy(key, 7, 7, 39);
+      const lines = key.toString("base64").match(/.{1,64}/g)!.join("\n");
+      const pem = `-----BEGIN EC PRIVATE KEY-----\n${lines}\n-----END EC PRIVATE KEY-----\n`;
+      await Deno.writeTextFile(file.path, pem);
+      const [, cert] = showing(name);
+      const trusted = clientAuthority() + certificate("version1").cert;
+      await using acceptor = new Acceptor({ ...ONE, clientCa: trusted });
+      const port = await acceptor.listen();
+      for (const version of ["-tls1_2", "-tls1_3"]) {
+        const { output } = await openssl(port, version, "-cert", cert!, "-key", file.path);
+        assert.doesNotMatch(output, /welcome/);
+        const { failed } = acceptor.outcomes.at(-1)!;
+        assert.deepEqual(failed, [
+          name === "friend"
+            ? "unable to verify the first certificate"
+            : "the client's certificate is not of X.509 version 3",
+        ]);
+      }
+      await acceptor.settled();
     }
-    await acceptor.settled();
   },
 });
 
