@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { createPrivateKey } from "node:crypto";
 import net from "node:net";
 import tls from "node:tls";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { TlsConfig } from "../../src/config/config.ts";
 import { TlsLayer } from "../../src/server/tls_layer.ts";
 import {
@@ -401,6 +403,28 @@ Deno.test("what is no handshake, or breaks off, fails once and leaves nothing", 
     assert.equal(acceptor.outcomes.length, sent.length * 3);
     for (const { failed } of acceptor.outcomes) assert.match(failed[0]!, /\w/);
   }
+});
+
+Deno.test("a handshake that failed leaves nothing in memory", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  const layer = new TlsLayer(ONE);
+  const failed: WeakRef<net.Socket>[] = [];
+  const server = net.createServer((tcp) =>
+    layer.secure(tcp, () => {}, () => failed.push(new WeakRef(tcp)))
+  );
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as net.AddressInfo;
+  for (let count = 0; count < 10; count++) {
+    net.connect(port, "127.0.0.1").on("error", () => {}).resume().end("GET / HTTP/1.1\r\n\r\n");
+  }
+  await until(() => failed.length === 10 || undefined, "all have failed");
+  await until(() => {
+    collect();
+    // The last one may still be on the stack of the platform.
+    return failed.filter((tcp) => tcp.deref() !== undefined).length <= 1 || undefined;
+  }, "nobody keeps them");
+  await new Promise<void>((resolve) => server.close(() => resolve()));
 });
 
 Deno.test("who destroys the connection in the middle hears that it failed; a closed one fails at once", async () => {
