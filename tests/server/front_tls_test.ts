@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import net from "node:net";
+import { WebSocket } from "ws";
 import type { TlsConfig } from "../../src/config/config.ts";
-import type { Exchange } from "../../src/server/exchange.ts";
+import type { Answer, Exchange, Handler, MessageSocket } from "../../src/server/exchange.ts";
 import { listenSockets } from "../../src/server/front_sockets.ts";
 import type { Listener } from "../../src/server/listener.ts";
 import {
@@ -10,12 +11,14 @@ import {
   type CertificateName,
 } from "../support/certificates/certificates.ts";
 import { configOf } from "../support/manager.ts";
-import { patiently, until } from "../support/patience.ts";
+import { Inbox, patiently, until } from "../support/patience.ts";
 import { TestClock } from "../support/test_clock.ts";
 import { connectTls, subject } from "../support/tls_clients.ts";
 
 const { http, listen: [defaults] } = configOf("");
 const HEAD_TIMEOUT = http.headTimeout;
+
+const fine: Answer = { status: 200, headers: {}, body: "fine" };
 
 /** A listener with TLS on loopback, whose clock stands still. */
 class Front implements AsyncDisposable {
@@ -25,10 +28,10 @@ class Front implements AsyncDisposable {
   #listener!: Listener;
 
   static async listen(
-    { name = "example.test", maxConnections = 100, body = "fine" }: {
+    { name = "example.test", maxConnections = 100, handle = () => fine }: {
       readonly name?: CertificateName;
       readonly maxConnections?: number;
-      readonly body?: string;
+      readonly handle?: Handler;
     } = {},
   ): Promise<Front> {
     const front = new Front();
@@ -40,7 +43,7 @@ class Front implements AsyncDisposable {
     };
     front.#listener = await listenSockets(config, (exchange) => {
       front.requests.push(exchange);
-      return { status: 200, headers: {}, body };
+      return handle(exchange);
     }, {
       timeouts: http,
       clock: front.clock,
@@ -118,6 +121,36 @@ Deno.test("a request by TLS is served, and known to have come by it", async () =
   conn.close();
 });
 
+Deno.test("a WebSocket by TLS carries messages of every size, and ends well", async () => {
+  const closed = Promise.withResolvers<void>();
+  const handle: Handler = (exchange) => {
+    let socket: MessageSocket | undefined = undefined;
+    const options = { protocol: undefined, pingInterval: 0, maxMessage: 1 << 20 };
+    const upgrade = exchange.upgrade(options, {
+      message: (bytes) => socket?.send(bytes),
+      tooLarge: () => assert.fail(),
+      alive() {},
+      closed: closed.resolve,
+    });
+    socket = upgrade?.socket;
+    return upgrade?.answer;
+  };
+  await using front = await Front.listen({ handle });
+  const client = new WebSocket(front.url.replace("https", "wss"), { rejectUnauthorized: false });
+  const messages = new Inbox<string>();
+  client.on("message", (data: unknown) => messages.put(String(data)));
+  await new Promise((resolve) => client.once("open", resolve));
+  for (const size of [0, 1, 200, 16_384, 70_000, 1 << 20]) {
+    const text = "x".repeat(size);
+    client.send(text);
+    assert.equal(await messages.take(), text);
+  }
+  const ended = new Promise((resolve) => client.once("close", resolve));
+  client.close(1000);
+  assert.equal(await patiently(ended, "the client hears the end"), 1000);
+  await patiently(closed.promise, "so does the endpoint");
+});
+
 Deno.test("head_timeout ends what is not in TLS by then, and TLS counts in it", async () => {
   await using front = await Front.listen();
   const silent = rawClient(front.port);
@@ -145,27 +178,21 @@ Deno.test("head_timeout ends what is not in TLS by then, and TLS counts in it", 
 
 Deno.test("a handshake that fails gives its place back", async () => {
   await using front = await Front.listen({ maxConnections: 1 });
+  // Whoever is one too many is closed at once.
+  const place = () =>
+    until(() => connectTls(front.port).catch(() => undefined), "there is a place");
   for (const bytes of ["GET / HTTP/1.1\r\n\r\n", ""]) {
     const before = front.failures.length;
-    const client = rawClient(front.port);
-    client.socket.end(bytes);
-    await client.closed;
-    await until(() => front.failures.length > before || undefined, "it has failed");
-    const conn = await connectTls(front.port);
-    assert.equal(await get(conn), "HTTP/1.1 200 OK");
-    conn.close();
     await until(async () => {
-      const { socket, closed } = rawClient(front.port);
-      // Whoever is one too many is closed at once.
-      const isFull = await Promise.race([
-        closed.then(() => true),
-        new Promise<boolean>((resolve) => setTimeout(() => resolve(false), 50)),
-      ]);
-      socket.destroy();
-      await closed;
-      return isFull ? undefined : true;
-    }, "there is a place");
-    await until(() => front.failures.length > before + 1 || undefined, "that one is gone");
+      const client = rawClient(front.port);
+      client.socket.end(bytes);
+      await client.closed;
+      return front.failures.length > before || undefined;
+    }, "one has found a place, and failed");
+    const conn = await place();
+    assert.equal(await get(conn), "HTTP/1.1 200 OK");
+    await assert.rejects(connectTls(front.port));
+    conn.close();
   }
 });
 
@@ -178,7 +205,9 @@ Deno.test("a listener that closes does not wait for handshakes", async () => {
 });
 
 Deno.test("write_timeout ends a client of TLS that reads nothing", async () => {
-  await using front = await Front.listen({ body: "x".repeat(50_000_000) });
+  await using front = await Front.listen({
+    handle: () => ({ ...fine, body: "x".repeat(50_000_000) }),
+  });
   const conn = await connectTls(front.port);
   await conn.write(GET);
   await until(() => front.requests[0], "the request is there");
