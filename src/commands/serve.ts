@@ -73,18 +73,17 @@ export async function startService(
 export async function serveCommand(load: () => Config, output: Output): Promise<number> {
   const config = load();
   const log = new Log({ ...config.log, write: writeStandardError, now: Date.now });
-  const start = async () => {
-    const service = await startService(config, { log });
-    const { replaceCertificates: replace } = service;
-    Deno.addSignalListener("SIGHUP", () => {
-      try {
-        reloadCertificates(load, { config, replace, log });
-      } catch (error) {
-        eventLogger(log)({ type: "fault", session: undefined, error });
-      }
-    });
-    return service;
-  };
+  let service: Service | undefined;
+  // Who has no ears for it yet would be ended by it.
+  Deno.addSignalListener("SIGHUP", () => {
+    if (service === undefined) return;
+    try {
+      reloadCertificates(load, { config, replace: service.replaceCertificates, log });
+    } catch (error) {
+      eventLogger(log)({ type: "fault", session: undefined, error });
+    }
+  });
+  const start = async () => service = await startService(config, { log });
   return await runService(start, { log, output });
 }
 
