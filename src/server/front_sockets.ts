@@ -22,7 +22,7 @@ export interface SocketsOptions {
   /** Connections were refused, at most one call in ten seconds. */
   readonly onRefused: (refused: RefusedConnections) => void;
   /** A client did not come into TLS. */
-  readonly onHandshakeFailed: (failure: HandshakeFailure) => void;
+  readonly onHandshakeFailed?: (failure: HandshakeFailure) => void;
   readonly onFault: (error: unknown) => void;
 }
 
@@ -178,7 +178,7 @@ class SocketsFront implements Listener, ConnectionHost {
       this.#owners.add(new HttpConnection(this, { socket, tcp, peer }, accepted));
     }, (reason) => {
       this.#handshakes.delete(tcp);
-      this.#options.onHandshakeFailed({ address: peer.address, reason });
+      this.#options.onHandshakeFailed?.({ address: peer.address, reason });
       this.#released(peer);
     });
   }

@@ -167,14 +167,7 @@ function listen(
   return currentFront() === "deno" ? listenDeno(config, handler, onFault) : listenSockets(
     config,
     handler,
-    {
-      timeouts: http,
-      clock: systemClock,
-      trusts: () => false,
-      onRefused: fail,
-      onHandshakeFailed: fail,
-      onFault,
-    },
+    { timeouts: http, clock: systemClock, trusts: () => false, onRefused: fail, onFault },
   );
 }
 
