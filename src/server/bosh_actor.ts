@@ -164,7 +164,7 @@ export class BoshActor implements Actor {
 
   #register(reply: BoshReply): RequestId {
     const request = this.#nextRequest++;
-    this.#waiting = [...this.#waiting, { request, reply }];
+    this.#waiting = this.#waiting.concat({ request, reply });
     return request;
   }
 
@@ -259,7 +259,7 @@ export class BoshActor implements Actor {
       ...(route ? { route } : {}),
     };
     const upstream = this.#shell.connector.open(request, new StreamEvents(this, stream));
-    this.#upstreams = [...this.#upstreams, { stream, upstream }];
+    this.#upstreams = this.#upstreams.concat({ stream, upstream });
   }
 
   #end(condition: TerminalCondition | undefined, reason: string): void {

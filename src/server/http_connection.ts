@@ -220,7 +220,7 @@ export class HttpConnection implements SocketOwner {
 
   #serve(request: Request): void {
     const exchange = new SocketsExchange(this, request);
-    this.#exchanges = [...this.#exchanges, exchange];
+    this.#exchanges = this.#exchanges.concat(exchange);
     try {
       const answer = this.#host.handle(exchange);
       if (answer !== undefined) this.answer(exchange, answer);

@@ -50,7 +50,7 @@ export class Streams {
 
   add(name: string): SessionStream {
     const stream = new SessionStream(name);
-    this.#all = [...this.#all, stream];
+    this.#all = this.#all.concat(stream);
     return stream;
   }
 

@@ -79,7 +79,7 @@ export class RequestWindow {
 
   hold(held: Held): void {
     this.#last = held.rid;
-    this.#held = [...this.#held, held];
+    this.#held = this.#held.concat(held);
   }
 
   /** Gives a held rid to a new connection; returns the old one, if it is still there. */
@@ -136,7 +136,7 @@ export class RequestWindow {
   answer(now: number, response: Uint8Array<ArrayBuffer>): RequestId | undefined {
     const { rid, request } = this.#held[0]!;
     this.#held = this.#held.slice(1);
-    this.#kept = [...this.#kept, { rid, response, sent: now }];
+    this.#kept = this.#kept.concat({ rid, response, sent: now });
     this.#keptBytes += response.length;
     while (
       this.#kept.length > this.#requests &&

@@ -89,7 +89,7 @@ export class HttpCodec {
   #chunks: ChunkedBody | undefined;
   /** Its client waits for `100 Continue`, and earlier answers come first. */
   #owesContinue = false;
-  /** Those without an answer that went out, in their order. */
+  /** Those without an answer that went out, in their order; made anew, for growing leaves room for many. */
   #turns: readonly Turn[] = [];
   /** Answers that came before their time. */
   #early: readonly WrittenAnswer[] = [];
@@ -159,7 +159,7 @@ export class HttpCodec {
     if (closes && !upgrades) this.#stop();
     else if (this.#request === turn && !upgrades) this.#expectHead();
     if (this.#turns[0] !== turn) {
-      this.#early = [...this.#early, written];
+      this.#early = this.#early.concat(written);
       return undefined;
     }
     return this.#send(written);
@@ -227,12 +227,12 @@ export class HttpCodec {
       const { refusal, method } = head;
       if (refusal !== undefined) {
         const turn = { method, minorVersion: 1, persistent: false, upgrade: undefined } as const;
-        this.#turns = [...this.#turns, turn];
+        this.#turns = this.#turns.concat(turn);
         return this.#refuse(turn, refusal);
       }
       return undefined;
     }
-    this.#turns = [...this.#turns, request];
+    this.#turns = this.#turns.concat(request);
     if (request.length !== 0) {
       this.#request = request;
       this.#state = "offered";
