@@ -34,13 +34,18 @@ export async function demoCommand(output: Output): Promise<number> {
   return await runService(start, { log, output });
 }
 
-/** Starts the demo on loopback; where `port` is taken, on a free one. */
+/** Starts the demo on loopback; where `port` is taken, on a free one. `front` is what listens; default: Deno's. */
 export async function startDemo(
-  { log, port }: { readonly log: Log; readonly port: number },
+  { log, port, front = "deno" }: {
+    readonly log: Log;
+    readonly port: number;
+    readonly front?: ListenConfig["server"];
+  },
 ): Promise<Service> {
   const server = startDemoServer({ hostname: "127.0.0.1", port: 0 });
   const pages = await demoRoutes();
-  const listenOn = (port: number) => startService(demoConfig(port, server.port), { log, pages });
+  const listenOn = (port: number) =>
+    startService(demoConfig({ port, front, upstreamPort: server.port }), { log, pages });
   let service: Service;
   try {
     service = await listenOn(port);
@@ -62,12 +67,19 @@ export async function startDemo(
   };
 }
 
-function demoConfig(port: number, upstreamPort: number): Config {
+function demoConfig(
+  { port, front, upstreamPort }: {
+    readonly port: number;
+    readonly front: ListenConfig["server"];
+    readonly upstreamPort: number;
+  },
+): Config {
   const defaults = loadConfig({});
   const [loopback] = defaults.listen;
   const listen: ListenConfig = {
     ...loopback!,
     at: { address: "127.0.0.1", port },
+    server: front,
     serve: ["bosh", "websocket"],
   };
   const connect = [{ direct: false, hostname: "127.0.0.1", port: upstreamPort }];

@@ -5,6 +5,7 @@ import type { ManagerEvent } from "../../src/events.ts";
 import { tcpConnector } from "../../src/upstream/tcp_connector.ts";
 import { BoshClient, type BoshResponse } from "../support/bosh_client.ts";
 import { authorityFile, type CertificateName } from "../support/certificates/certificates.ts";
+import { onBothFronts } from "../support/fronts.ts";
 import { configOf, runManager, type RunningManager } from "../support/manager.ts";
 import { until } from "../support/patience.ts";
 import { haveProgram } from "../support/programs.ts";
@@ -141,7 +142,7 @@ function assertFailed({ condition, get, text }: BoshResponse, reason: RegExp): v
 }
 
 function dnsTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, ...haveProgram("dnsmasq"), fn });
+  onBothFronts({ name, ...haveProgram("dnsmasq"), fn });
 }
 
 const IN_CLEAR = { upstream: 'tls = "never"' };
@@ -354,7 +355,7 @@ dnsTest("D-012 without any SRV record the domain's own address is used on port 5
   assert.equal(xmpp.accepted, 1);
 });
 
-Deno.test("D-012 a name server that fails at SRV is as one that does not respond", async () => {
+onBothFronts("D-012 a name server that fails at SRV is as one that does not respond", async () => {
   const hostname = ownAddress();
   await using _xmpp = await server({ hostname, port: 5222 });
   await using dns = await ScriptedNameServer.listen(({ name, type }) =>
@@ -377,25 +378,28 @@ dnsTest("D-013 a domain with letters beyond ASCII is asked for by its A-labels",
   assert.ok(dns.queries.includes("SRV _xmpp-client._tcp.xn--bcher-kva.test"), dns.queries.join());
 });
 
-Deno.test("D-013 T-17 a name server that is silent is remote-connection-failed at the deadline", async () => {
-  await using dns = await ScriptedNameServer.listen();
-  const clock = new TestClock();
-  await using finder = await Finder.start(dns, { clock });
-  const creating = finder.create();
-  const asked = async (...types: string[]) => {
-    while (types.length > 0) {
-      const { type } = await dns.questions.take();
-      types = types.filter((other) => other !== type);
-    }
-  };
-  await asked("SRV");
-  clock.advance(8_000);
-  await asked("A", "AAAA");
-  clock.advance(1_999);
-  assert.deepEqual(finder.failed, []);
-  clock.advance(1);
-  assertFailed(await creating, /no answer from the name server within 10 s/);
-});
+onBothFronts(
+  "D-013 T-17 a name server that is silent is remote-connection-failed at the deadline",
+  async () => {
+    await using dns = await ScriptedNameServer.listen();
+    const clock = new TestClock();
+    await using finder = await Finder.start(dns, { clock });
+    const creating = finder.create();
+    const asked = async (...types: string[]) => {
+      while (types.length > 0) {
+        const { type } = await dns.questions.take();
+        types = types.filter((other) => other !== type);
+      }
+    };
+    await asked("SRV");
+    clock.advance(8_000);
+    await asked("A", "AAAA");
+    clock.advance(1_999);
+    assert.deepEqual(finder.failed, []);
+    clock.advance(1);
+    assertFailed(await creating, /no answer from the name server within 10 s/);
+  },
+);
 
 dnsTest("D-013 what DNS says is remembered for its time to live", async () => {
   await using xmpp = await server();
@@ -436,78 +440,87 @@ dnsTest("D-013 a time to live of years is five minutes", async () => {
   assert.equal(dns.queries.length, 8, dns.queries.join());
 });
 
-Deno.test("D-013 that there is nothing is remembered as long as the zone says, and a failure for five seconds", async () => {
-  const soa: WrittenRecord = { name: "test", type: "SOA", data: "30" };
-  let rcode = 3;
-  await using dns = await ScriptedNameServer.listen(() =>
-    rcode === 3 ? { rcode, authorities: [soa] } : { rcode }
-  );
-  const clock = new TestClock();
-  await using finder = await Finder.start(dns, { clock });
-  const asks = async (count: number, reason: RegExp) => {
-    const before = dns.log.length;
-    assertFailed(await finder.create(), reason);
-    assert.equal(dns.log.length - before, count, dns.log.slice(before).join());
-  };
-  await asks(4, /DNS has no address/);
-  clock.advance(29_999);
-  await asks(0, /DNS has no address/);
-  clock.advance(1);
-  rcode = 5;
-  await asks(4, /the name server has no answer \(REFUSED\)/);
-  clock.advance(4_999);
-  await asks(0, /REFUSED/);
-  clock.advance(1);
-  await asks(4, /REFUSED/);
-});
+onBothFronts(
+  "D-013 that there is nothing is remembered as long as the zone says, and a failure for five seconds",
+  async () => {
+    const soa: WrittenRecord = { name: "test", type: "SOA", data: "30" };
+    let rcode = 3;
+    await using dns = await ScriptedNameServer.listen(() =>
+      rcode === 3 ? { rcode, authorities: [soa] } : { rcode }
+    );
+    const clock = new TestClock();
+    await using finder = await Finder.start(dns, { clock });
+    const asks = async (count: number, reason: RegExp) => {
+      const before = dns.log.length;
+      assertFailed(await finder.create(), reason);
+      assert.equal(dns.log.length - before, count, dns.log.slice(before).join());
+    };
+    await asks(4, /DNS has no address/);
+    clock.advance(29_999);
+    await asks(0, /DNS has no address/);
+    clock.advance(1);
+    rcode = 5;
+    await asks(4, /the name server has no answer \(REFUSED\)/);
+    clock.advance(4_999);
+    await asks(0, /REFUSED/);
+    clock.advance(1);
+    await asks(4, /REFUSED/);
+  },
+);
 
-Deno.test("D-013 sessions that want the same domain at the same time share its lookups", async () => {
-  await using dns = await ScriptedNameServer.listen();
-  await using finder = await Finder.start(dns, { clock: new TestClock() });
-  const creating = Array.from({ length: 20 }, () => finder.create());
-  const srv = [await dns.questions.take(), await dns.questions.take()];
-  // All of them are under way when the answer comes.
-  await until(() => finder.sessions === 20 ? true : undefined, "there are 20 sessions");
-  for (const asked of srv) {
-    asked.answer({ answers: [{ name: asked.name, type: "SRV", data: "0 0 0 ." }] });
-  }
-  for (const creation of creating) assertFailed(await creation, /no XMPP service/);
-  assert.deepEqual(dns.log.sort(), [
-    "udp SRV _xmpp-client._tcp.example.test",
-    "udp SRV _xmpps-client._tcp.example.test",
-  ]);
-});
+onBothFronts(
+  "D-013 sessions that want the same domain at the same time share its lookups",
+  async () => {
+    await using dns = await ScriptedNameServer.listen();
+    await using finder = await Finder.start(dns, { clock: new TestClock() });
+    const creating = Array.from({ length: 20 }, () => finder.create());
+    const srv = [await dns.questions.take(), await dns.questions.take()];
+    // All of them are under way when the answer comes.
+    await until(() => finder.sessions === 20 ? true : undefined, "there are 20 sessions");
+    for (const asked of srv) {
+      asked.answer({ answers: [{ name: asked.name, type: "SRV", data: "0 0 0 ." }] });
+    }
+    for (const creation of creating) assertFailed(await creation, /no XMPP service/);
+    assert.deepEqual(dns.log.sort(), [
+      "udp SRV _xmpp-client._tcp.example.test",
+      "udp SRV _xmpps-client._tcp.example.test",
+    ]);
+  },
+);
 
-Deno.test("D-013 what is lost is asked again, what does not fit comes by TCP, what is forged is not heard", async () => {
-  await using xmpp = await server();
-  const data = `1 1 ${xmpp.port} host.example.test`;
-  const lost = new Set<string>();
-  await using dns = await ScriptedNameServer.listen((asked) => {
-    const { name, type, transport } = asked;
-    const key = `${type} ${name}`;
-    if (!lost.has(key)) {
-      lost.add(key);
-      return undefined;
+onBothFronts(
+  "D-013 what is lost is asked again, what does not fit comes by TCP, what is forged is not heard",
+  async () => {
+    await using xmpp = await server();
+    const data = `1 1 ${xmpp.port} host.example.test`;
+    const lost = new Set<string>();
+    await using dns = await ScriptedNameServer.listen((asked) => {
+      const { name, type, transport } = asked;
+      const key = `${type} ${name}`;
+      if (!lost.has(key)) {
+        lost.add(key);
+        return undefined;
+      }
+      if (transport === "udp") {
+        const forged = { name, type: "SRV", data: "1 1 1 forged.test" } as const;
+        asked.answer({ answers: [forged], id: asked.id ^ 0x5555 });
+        return { truncated: true };
+      }
+      if (type === "SRV") return { answers: [{ name, type, data }] };
+      return { answers: type === "A" ? [{ name, type, data: "127.0.0.1" } as const] : [] };
+    });
+    const clock = new TestClock();
+    await using finder = await Finder.start(dns, { ...IN_CLEAR, clock });
+    const creating = finder.create();
+    for (let i = 0; i < 2; i++) {
+      for (let j = 0; j < 2; j++) await dns.questions.take();
+      clock.advance(1_000);
     }
-    if (transport === "udp") {
-      const forged = { name, type: "SRV", data: "1 1 1 forged.test" } as const;
-      asked.answer({ answers: [forged], id: asked.id ^ 0x5555 });
-      return { truncated: true };
-    }
-    if (type === "SRV") return { answers: [{ name, type, data }] };
-    return { answers: type === "A" ? [{ name, type, data: "127.0.0.1" } as const] : [] };
-  });
-  const clock = new TestClock();
-  await using finder = await Finder.start(dns, { ...IN_CLEAR, clock });
-  const creating = finder.create();
-  for (let i = 0; i < 2; i++) {
-    for (let j = 0; j < 2; j++) await dns.questions.take();
-    clock.advance(1_000);
-  }
-  assertUp(await creating);
-  assert.deepEqual(finder.failed, []);
-  assert.equal(dns.log.filter((line) => line.startsWith("tcp ")).length, 4, dns.log.join());
-});
+    assertUp(await creating);
+    assert.deepEqual(finder.failed, []);
+    assert.equal(dns.log.filter((line) => line.startsWith("tcp ")).length, 4, dns.log.join());
+  },
+);
 
 dnsTest("D-013 records that no datagram holds are found all the same", async () => {
   await using xmpp = await server();

@@ -340,7 +340,7 @@ onBothFronts(
   },
 );
 
-Deno.test({
+onBothFronts({
   name: "U-011 a server that has no TLS later than 1.1 gets no stream, and the client is told why",
   ...haveProgram("openssl"),
   async fn() {
@@ -408,7 +408,7 @@ onBothFronts(
   },
 );
 
-Deno.test({
+onBothFronts({
   name: "U-023 the system asks a server that is silent for a minute whether it is still there",
   ...haveProgram("ss"),
   async fn() {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 import { startDemo } from "../../src/commands/demo.ts";
 import { Log } from "../../src/log.ts";
+import { currentFront, onBothFronts } from "../support/fronts.ts";
 import { haveProgram, programPath } from "../support/programs.ts";
 
 const FLAGS = [
@@ -20,12 +21,12 @@ function test(
   name: string,
   visit: (page: DemoPage, stop: () => Promise<void>) => Promise<void>,
 ): void {
-  Deno.test({
+  onBothFronts({
     name,
     ...haveProgram("chromium"),
     async fn() {
       const log = new Log({ level: "error", format: "text", write() {}, now: Date.now });
-      const demo = await startDemo({ log, port: 0 });
+      const demo = await startDemo({ log, port: 0, front: currentFront() });
       let stopped: Promise<void> | undefined;
       const stop = () => stopped ??= demo.stop();
       let browser: Browser | undefined;

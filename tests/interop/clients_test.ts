@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { authorityFile } from "../support/certificates/certificates.ts";
+import { onBothFronts } from "../support/fronts.ts";
 import { runManager, type RunningManager } from "../support/manager.ts";
 import { until } from "../support/patience.ts";
 import { haveProgram } from "../support/programs.ts";
@@ -106,7 +107,7 @@ interop(
 
 /** A test with the server; reported as ignored where there is none. */
 function interop(name: string, run: (server: Prosody) => Promise<void>): void {
-  Deno.test({
+  onBothFronts({
     name,
     ...haveProgram("prosody"),
     // The libraries leave timers behind; see xmpp_clients.ts.

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { DOMImplementation, DOMParser, XMLSerializer } from "@xmldom/xmldom";
 import { authorityFile } from "../support/certificates/certificates.ts";
+import { onBothFronts } from "../support/fronts.ts";
 import { runManager } from "../support/manager.ts";
 import { Inbox, patiently, until } from "../support/patience.ts";
 import { haveProgram } from "../support/programs.ts";
@@ -34,7 +35,7 @@ type Build = (
   attributes: Record<string, string>,
 ) => { c(name: string): { t(text: string): unknown } };
 
-Deno.test({
+onBothFronts({
   name:
     "W-002 W-017 W-024 W-026 Strophe.js 1.1.3 logs in, talks to itself and logs out in the older framing",
   ...haveProgram("prosody"),

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { BoshClient, HttpConnection } from "../support/bosh_client.ts";
 import { authority } from "../support/certificates/certificates.ts";
 import { FakeConnector } from "../support/fake_connector.ts";
+import { onBothFronts } from "../support/fronts.ts";
 import { readJrd, readXrd } from "../support/host_meta.ts";
 import { runManager, type RunningManager } from "../support/manager.ts";
 import { Nginx } from "../support/nginx.ts";
@@ -58,7 +59,7 @@ function byTls(port: number, path: string): Promise<{ status: number | undefined
   });
 }
 
-Deno.test({
+onBothFronts({
   name: "S-013 behind nginx as the sample has it, BOSH and WebSocket know their clients",
   ...haveProgram("nginx"),
   fn: () =>
@@ -95,7 +96,7 @@ Deno.test({
     }),
 });
 
-Deno.test({
+onBothFronts({
   name: "D-001 D-003 D-006 behind nginx as the sample has it, host-meta is told by HTTPS alone",
   ...haveProgram("nginx"),
   fn: () =>

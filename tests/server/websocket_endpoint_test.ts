@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { FakeConnector } from "../support/fake_connector.ts";
+import { onBothFronts } from "../support/fronts.ts";
 import { runManager, type RunningManager } from "../support/manager.ts";
 import { RawWebSocket } from "../support/raw_websocket.ts";
 
@@ -7,7 +8,7 @@ const FRAMING = "xmlns='urn:ietf:params:xml:ns:xmpp-framing'";
 const OPEN = `<open ${FRAMING} to='example.test' version='1.0'/>`;
 const CLOSE = '<close xmlns="urn:ietf:params:xml:ns:xmpp-framing" />';
 
-Deno.test("W-001 whatever else is offered, the answer names xmpp, once", async () => {
+onBothFronts("W-001 whatever else is offered, the answer names xmpp, once", async () => {
   await using running = await runManager({ connector: new FakeConnector() });
   for (const offered of ["xmpp", "xmpp, other", "other,xmpp", "a,  b ,xmpp"]) {
     const socket = await connect(running, { "sec-websocket-protocol": offered });
@@ -17,35 +18,38 @@ Deno.test("W-001 whatever else is offered, the answer names xmpp, once", async (
   }
 });
 
-Deno.test("W-002 W-003 W-004 a handshake that cannot be is refused with its reason", async () => {
-  const toml = "[http]\nallowed_origins = ['https://page.test']";
-  await using running = await runManager({ toml, connector: new FakeConnector() });
-  const cases: [Record<string, string>, number][] = [
-    [{ "sec-websocket-protocol": "other" }, 400],
-    [{ "sec-websocket-protocol": "" }, 101],
-    [{ "sec-websocket-version": "8" }, 426],
-    [{ "sec-websocket-key": "" }, 426],
-    [{ "sec-websocket-key": "x" }, 400],
-    [{ origin: "https://other.test" }, 403],
-    [{ origin: "https://page.test" }, 101],
-    [{ "sec-websocket-protocol": "XMPP" }, 101],
-  ];
-  for (const [headers, status] of cases) {
-    const socket = await connect(running, headers);
-    assert.equal(socket.status, status, JSON.stringify(headers));
-    if (status === 426) assert.deepEqual(socket.headers.get("sec-websocket-version"), ["13"]);
-    socket.destroy();
-  }
-  const page = await fetch(`${running.url}/xmpp-websocket`);
-  assert.equal(page.status, 200);
-  assert.match(await page.text(), /WebSocket/);
-  const post = await fetch(`${running.url}/xmpp-websocket`, { method: "POST", body: "x" });
-  assert.equal(post.status, 405);
-  await post.body?.cancel();
-  await until(() => running.manager.sessions === 0);
-});
+onBothFronts(
+  "W-002 W-003 W-004 a handshake that cannot be is refused with its reason",
+  async () => {
+    const toml = "[http]\nallowed_origins = ['https://page.test']";
+    await using running = await runManager({ toml, connector: new FakeConnector() });
+    const cases: [Record<string, string>, number][] = [
+      [{ "sec-websocket-protocol": "other" }, 400],
+      [{ "sec-websocket-protocol": "" }, 101],
+      [{ "sec-websocket-version": "8" }, 426],
+      [{ "sec-websocket-key": "" }, 426],
+      [{ "sec-websocket-key": "x" }, 400],
+      [{ origin: "https://other.test" }, 403],
+      [{ origin: "https://page.test" }, 101],
+      [{ "sec-websocket-protocol": "XMPP" }, 101],
+    ];
+    for (const [headers, status] of cases) {
+      const socket = await connect(running, headers);
+      assert.equal(socket.status, status, JSON.stringify(headers));
+      if (status === 426) assert.deepEqual(socket.headers.get("sec-websocket-version"), ["13"]);
+      socket.destroy();
+    }
+    const page = await fetch(`${running.url}/xmpp-websocket`);
+    assert.equal(page.status, 200);
+    assert.match(await page.text(), /WebSocket/);
+    const post = await fetch(`${running.url}/xmpp-websocket`, { method: "POST", body: "x" });
+    assert.equal(post.status, 405);
+    await post.body?.cancel();
+    await until(() => running.manager.sessions === 0);
+  },
+);
 
-Deno.test("W-006 W-015 W-024 W-026 a session by WebSocket, on the BOSH path too", async () => {
+onBothFronts("W-006 W-015 W-024 W-026 a session by WebSocket, on the BOSH path too", async () => {
   for (const path of ["/xmpp-websocket", "/http-bind"]) {
     const connector = new FakeConnector();
     await using running = await runManager({ connector });
@@ -70,7 +74,7 @@ Deno.test("W-006 W-015 W-024 W-026 a session by WebSocket, on the BOSH path too"
   }
 });
 
-Deno.test("W-030 a lost connection drops the upstream, without a closing tag", async () => {
+onBothFronts("W-030 a lost connection drops the upstream, without a closing tag", async () => {
   const connector = new FakeConnector();
   await using running = await runManager({ connector });
   const socket = await opened(running);
@@ -80,31 +84,34 @@ Deno.test("W-030 a lost connection drops the upstream, without a closing tag", a
   await until(() => running.manager.sessions === 0);
 });
 
-Deno.test("W-005 W-012 binary and oversize messages: a stream error, <close/>, and the right close code", async () => {
-  const connector = new FakeConnector();
-  await using running = await runManager({ toml: "[limits]\nclient_stanza = 10_000", connector });
-  const neighbour = await opened(running);
-  const upstream = connector.last;
+onBothFronts(
+  "W-005 W-012 binary and oversize messages: a stream error, <close/>, and the right close code",
+  async () => {
+    const connector = new FakeConnector();
+    await using running = await runManager({ toml: "[limits]\nclient_stanza = 10_000", connector });
+    const neighbour = await opened(running);
+    const upstream = connector.last;
 
-  const binary = await opened(running);
-  binary.frame(2, new TextEncoder().encode("<presence/>"));
-  assert.match(await binary.message(), /<bad-format /);
-  assert.equal(await binary.message(), CLOSE);
-  assert.equal(await binary.closed(), 1003);
+    const binary = await opened(running);
+    binary.frame(2, new TextEncoder().encode("<presence/>"));
+    assert.match(await binary.message(), /<bad-format /);
+    assert.equal(await binary.message(), CLOSE);
+    assert.equal(await binary.closed(), 1003);
 
-  const large = await opened(running);
-  large.text(`<message>${"x".repeat(10_000)}</message>`);
-  assert.match(await large.message(), /<policy-violation .*at most 10000 bytes/);
-  assert.equal(await large.message(), CLOSE);
-  assert.equal(await large.closed(), 1009);
+    const large = await opened(running);
+    large.text(`<message>${"x".repeat(10_000)}</message>`);
+    assert.match(await large.message(), /<policy-violation .*at most 10000 bytes/);
+    assert.equal(await large.message(), CLOSE);
+    assert.equal(await large.closed(), 1009);
 
-  assert.ok(connector.upstreams.every(({ log }) => !log.some((line) => line.startsWith("send"))));
-  upstream.say("<message/>");
-  assert.equal(await neighbour.message(), "<message xmlns='jabber:client'/>");
-  neighbour.destroy();
-});
+    assert.ok(connector.upstreams.every(({ log }) => !log.some((line) => line.startsWith("send"))));
+    upstream.say("<message/>");
+    assert.equal(await neighbour.message(), "<message xmlns='jabber:client'/>");
+    neighbour.destroy();
+  },
+);
 
-Deno.test("W-011 a message in fragments, with a ping in between, is one message", async () => {
+onBothFronts("W-011 a message in fragments, with a ping in between, is one message", async () => {
   const connector = new FakeConnector();
   await using running = await runManager({ connector });
   const socket = await opened(running);
@@ -118,7 +125,7 @@ Deno.test("W-011 a message in fragments, with a ping in between, is one message"
   socket.destroy();
 });
 
-Deno.test("W-033 shutdown tells the client, and closes with 1001", async () => {
+onBothFronts("W-033 shutdown tells the client, and closes with 1001", async () => {
   const connector = new FakeConnector();
   const running = await runManager({ connector });
   const socket = await opened(running);
@@ -134,26 +141,29 @@ Deno.test("W-033 shutdown tells the client, and closes with 1001", async () => {
   await running[Symbol.asyncDispose]();
 });
 
-Deno.test("W-040 a client that does not read stops the reading of its upstream, until it reads on", async () => {
-  const connector = new FakeConnector();
-  await using running = await runManager({
-    toml: "[limits]\nqueued_bytes = 65_536\nclient_stanza = 10_000\nserver_stanza = 65_536",
-    connector,
-  });
-  const socket = await opened(running);
-  socket.pause();
-  const text = "x".repeat(60_000);
-  // The system's own buffers take some before anything has to wait.
-  for (let i = 0; i < 200 && connector.last.log.length === 0; i++) {
-    connector.last.say(`<message id='${i}'>${text}</message>`);
-  }
-  assert.equal(connector.last.log[0], "flow closed");
-  socket.resume();
-  await until(() => connector.last.log.at(-1) === "flow open");
-  socket.destroy();
-});
+onBothFronts(
+  "W-040 a client that does not read stops the reading of its upstream, until it reads on",
+  async () => {
+    const connector = new FakeConnector();
+    await using running = await runManager({
+      toml: "[limits]\nqueued_bytes = 65_536\nclient_stanza = 10_000\nserver_stanza = 65_536",
+      connector,
+    });
+    const socket = await opened(running);
+    socket.pause();
+    const text = "x".repeat(60_000);
+    // The system's own buffers take some before anything has to wait.
+    for (let i = 0; i < 200 && connector.last.log.length === 0; i++) {
+      connector.last.say(`<message id='${i}'>${text}</message>`);
+    }
+    assert.equal(connector.last.log[0], "flow closed");
+    socket.resume();
+    await until(() => connector.last.log.at(-1) === "flow open");
+    socket.destroy();
+  },
+);
 
-Deno.test("W-035 a client that answers no ping is lost; one that does stays", async () => {
+onBothFronts("W-035 a client that answers no ping is lost; one that does stays", async () => {
   const connector = new FakeConnector();
   await using running = await runManager({ toml: "[websocket]\nping_interval = 1", connector });
   // The platform's own client answers pings by itself.
