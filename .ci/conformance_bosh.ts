@@ -35,7 +35,7 @@ export const bosh: readonly Section[] = [
       decided(
         "B-011",
         "pipelined requests do not stall",
-        "Only the sockets front can meet this; here: Connection: close tells clients that are known to pipeline not to.",
+        "The sockets front meets it whole. Deno's front reads no request behind one that is held; it tells clients that are known to pipeline not to, by Connection: close in every answer.",
       ),
       decided("B-012", "a page for GET and HEAD, 405 for other methods"),
       decided("B-013", "an empty POST is 400, nonsense a bad-request"),
@@ -46,7 +46,7 @@ export const bosh: readonly Section[] = [
       decided(
         "B-018",
         "HTTP/2 behaves alike",
-        "Tested without TLS, by prior knowledge; over TLS it needs a listener that has TLS.",
+        "Deno's front alone, without TLS by prior knowledge. The sockets front speaks HTTP/1.1 and HTTP/1.0 only.",
       ),
       decided("B-019", "requests over the limit are 413 and end no session"),
     ],
@@ -144,7 +144,7 @@ export const bosh: readonly Section[] = [
       decided(
         "B-078",
         "a held request whose client left is none",
-        "Only the sockets front can meet this at once and for every request; here: a client that left is noticed when its request came in one read.",
+        "The sockets front meets it whole, and at once. Deno's front notices that a client left when its request came in one read.",
       ),
       must("B-079", "unlimited silence where inactivity is not told", "inactivity is always told."),
       should("B-080", "a pause answers all requests at once"),

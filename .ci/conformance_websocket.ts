@@ -17,7 +17,7 @@ export const websocket: readonly Section[] = [
       must(
         "W-005",
         "text in UTF-8 only: 1003 for binary, 1007 for other bytes",
-        "Deno's WebSocket ends a connection whose text is no UTF-8 without a close frame, so there is no 1007 on this front.",
+        "The sockets front meets it whole. Deno's front ends a connection whose text is no UTF-8 without a close frame, so without 1007.",
       ),
       must("W-006", "each element is one message, each message one element"),
       must("W-007", "messages declare the namespaces that they use"),
@@ -27,12 +27,12 @@ export const websocket: readonly Section[] = [
       must(
         "W-011",
         "fragments are put together",
-        "Deno's WebSocket takes unmasked frames and needlessly long lengths, and answers other violations of RFC 6455 by ending the connection without 1002.",
+        "The sockets front answers every violation of RFC 6455 with 1002. Deno's front takes unmasked frames and needlessly long lengths, and ends the connection for other violations without a close frame.",
       ),
       decided(
         "W-012",
         "a message over the limit is a policy-violation with 1009",
-        "Deno's WebSocket tells the size when it has the whole message: frames up to 64 MiB, fragments without end.",
+        "The sockets front refuses by the frame's header, before the message comes. Deno's front knows the size when it has the whole message: frames up to 64 MiB, fragments without end.",
       ),
       decided("W-013", "what has no namespace is in jabber:client"),
     ],
@@ -75,19 +75,19 @@ export const websocket: readonly Section[] = [
       must(
         "W-036",
         "pings are answered; pings and pongs are signs of life",
-        "Deno's WebSocket keeps pings and pongs to itself: on this front they are answered, but do not count for idle_timeout.",
+        "The sockets front meets it whole. Deno's front answers pings, but its platform keeps pings and pongs to itself, so they do not count for idle_timeout.",
       ),
       decided(
         "W-037",
         "silence ends a session, where it is bounded",
-        "This front counts messages only (W-036).",
+        "The sockets front counts messages, pings and pongs; Deno's front messages only (W-036).",
       ),
       mustNot("W-038", "TLS is offered inside"),
       may("W-039", "stream management passes untouched"),
       decided(
         "W-040",
         "slow clients stop their server's stream, and are lost after a minute",
-        "Deno cannot cut the connection of a client that does not read: its session and its stream end, but what is queued stays until the client or its proxy goes.",
+        "The sockets front meets it whole. Deno's front cannot cut the connection of a client that does not read: its session and its stream end, but what is queued stays until the client or its proxy goes.",
       ),
     ],
   },

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { connect } from "node:http2";
 import { bodyOf, BoshClient, HttpConnection, readResponse } from "../support/bosh_client.ts";
 import { CREATION, idsOf, message, nextHeader, Stage } from "./stage.ts";
@@ -194,6 +195,39 @@ onFront(
       for (const { headers } of http) {
         assert.equal(/\bclose\b/.test(headers.get("connection") ?? ""), pipelines, agent);
       }
+    }
+  },
+);
+
+onFront(
+  "sockets",
+  "B-011 T-12 T-13 a pipelined request is read while the one before it is held, and nobody is told not to pipeline",
+  async () => {
+    await using stage = await Stage.set();
+    for (const agent of ["gloox/1.0.24", "Pidgin/2.14.1 (libpurple 2.14.1)", "Mozilla/5.0"]) {
+      const headers = { "User-Agent": agent };
+      const { client, upstream, creation } = await stage.open(CREATION, { headers });
+      const connection = client.connect();
+      const post = (content = "") =>
+        connection.encode({
+          headers,
+          body: bodyOf(`rid='${++client.rid}' sid='${client.sid}'`, content),
+        });
+      const [first, second, third] = [1, 2, 3].map(() => connection.expectAnswer());
+      // With hold='1' the second releases the first, which a server can only know that reads it.
+      connection.write(Buffer.concat([post(), post(message("up"))]));
+      const released = await first!;
+      assert.deepEqual(idsOf(readResponse(released)), []);
+      await upstream.expect("</message>");
+      connection.write(post(message("behind")));
+      await upstream.expect("</message>");
+      upstream.write(message("down"));
+      const answers = [await second!, await third!];
+      assert.deepEqual(answers.map((answer) => idsOf(readResponse(answer))), [[], ["down"]]);
+      for (const http of [creation.http, released, ...answers]) {
+        assert.doesNotMatch(http.headers.get("connection") ?? "", /close/, agent);
+      }
+      assert.equal(connection.isClosed, false);
     }
   },
 );

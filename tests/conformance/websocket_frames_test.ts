@@ -4,7 +4,49 @@ import { message, Stage } from "./stage.ts";
 import { OUR_CLOSE, talk, type WebSocketTalk } from "./websocket_stage.ts";
 import { onBothFronts, onFront } from "../support/fronts.ts";
 
+type Act = (socket: RawWebSocket) => void;
+
 const BAD_UTF8 = new Uint8Array([0x3c, 0xc3, 0x28]);
+
+const NOT_UTF8: readonly Act[] = [
+  (socket) => socket.frame(OPCODE.text, BAD_UTF8),
+  (socket) => socket.frame(OPCODE.text, BAD_UTF8.subarray(0, 2)),
+  (socket) => socket.frame(OPCODE.text, new Uint8Array([0x3c, 0xed, 0xa0, 0x80])),
+  (socket) => {
+    socket.frame(OPCODE.text, "<presence>", { fin: false });
+    socket.frame(OPCODE.continuation, BAD_UTF8);
+  },
+  // The reason of a close frame.
+  (socket) => socket.frame(OPCODE.close, new Uint8Array([3, 232, 0xc3, 0x28])),
+];
+
+/** What RFC 6455 forbids. */
+const VIOLATIONS: readonly Act[] = [
+  // Reserved bits, without an extension that would give them a meaning.
+  ...[1, 2, 4, 7].map((reserved) => (socket: RawWebSocket): void =>
+    socket.frame(OPCODE.text, "<presence/>", { reserved })
+  ),
+  (socket) => socket.frame(OPCODE.ping, "", { reserved: 1 }),
+  // Reserved opcodes.
+  ...[3, 4, 5, 6, 7, 11, 12, 13, 14, 15].map((opcode) => (socket: RawWebSocket): void =>
+    socket.frame(opcode, "<presence/>")
+  ),
+  // Control frames that are too long, or fragmented.
+  (socket) => socket.frame(OPCODE.ping, "x".repeat(126)),
+  (socket) => socket.frame(OPCODE.ping, "x", { fin: false }),
+  (socket) => socket.frame(OPCODE.close, new Uint8Array([3, 232]), { fin: false }),
+  // A continuation of nothing, and a message that begins inside another.
+  (socket) => socket.frame(OPCODE.continuation, "<presence/>"),
+  (socket) => socket.frame(OPCODE.continuation, "<presence/>", { fin: false }),
+  (socket) => {
+    socket.frame(OPCODE.text, "<pre", { fin: false });
+    socket.frame(OPCODE.text, "<presence/>");
+  },
+  // A close frame with half a code.
+  (socket) => socket.frame(OPCODE.close, new Uint8Array([3])),
+  // A length beyond what a number may say.
+  (socket) => socket.bytes(new Uint8Array([0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4])),
+];
 
 /** Asserts that the socket is usable, and that the upstream has got these payloads and no others. */
 async function goesOn({ socket, upstream }: WebSocketTalk, before = ""): Promise<void> {
@@ -29,16 +71,23 @@ onFront(
   "W-005 W-030 UTF-8 that is none ends the connection (by this front without a close frame), and nothing is forwarded",
   async () => {
     await using stage = await Stage.set();
-    const acts: ((socket: RawWebSocket) => void)[] = [
-      (socket) => socket.frame(OPCODE.text, BAD_UTF8),
-      (socket) => socket.frame(OPCODE.text, BAD_UTF8.subarray(0, 2)),
-      (socket) => socket.frame(OPCODE.text, new Uint8Array([0x3c, 0xed, 0xa0, 0x80])),
+    await endWith([], stage, NOT_UTF8);
+  },
+);
+
+onFront(
+  "sockets",
+  "W-005 W-030 UTF-8 that is none closes with 1007, and nothing is forwarded",
+  async () => {
+    await using stage = await Stage.set();
+    await endWith(["close 1007"], stage, [
+      ...NOT_UTF8,
       (socket) => {
+        // As soon as it is certain, in the midst of a message.
         socket.frame(OPCODE.text, "<presence>", { fin: false });
-        socket.frame(OPCODE.continuation, BAD_UTF8);
+        socket.frame(OPCODE.continuation, BAD_UTF8, { fin: false });
       },
-    ];
-    await endWithoutAWord(stage, acts);
+    ]);
   },
 );
 
@@ -99,6 +148,29 @@ onBothFronts(
   },
 );
 
+onFront(
+  "sockets",
+  "W-012 T-37 a message over the limit is refused by the header of its first frame that goes beyond",
+  async () => {
+    await using stage = await Stage.set({ limits: "client_stanza = 10_000" });
+    const acts: readonly Act[] = [
+      // 68 MB, of which none comes.
+      (socket) => socket.bytes(new Uint8Array([0x81, 0xff, 0, 0, 0, 0, 4, 16, 0, 0, 1, 2, 3, 4])),
+      (socket) => {
+        socket.frame(OPCODE.text, " ".repeat(9_999), { fin: false });
+        socket.bytes(new Uint8Array([0x80, 0x82, 1, 2, 3, 4]));
+      },
+    ];
+    for (const act of acts) {
+      using open = await talk(stage);
+      act(open.socket);
+      assert.match(await open.socket.message(), /<policy-violation .*at most 10000 bytes/);
+      assert.equal(await open.socket.message(), OUR_CLOSE);
+      assert.equal(await open.socket.closed(), 1009);
+    }
+  },
+);
+
 onBothFronts(
   "W-036 a ping is answered with its data, up to 125 bytes of it; a pong nobody asked for is nothing",
   async () => {
@@ -136,33 +208,9 @@ onFront(
   "W-030 what violates RFC 6455 ends the connection (by this front without a close frame), and nothing is forwarded",
   async () => {
     await using stage = await Stage.set();
-    const presence = "<presence/>";
-    await endWithoutAWord(stage, [
-      // Reserved bits, without an extension that would give them a meaning.
-      ...[1, 2, 4, 7].map((reserved) => (socket: RawWebSocket) =>
-        socket.frame(OPCODE.text, presence, { reserved })
-      ),
-      (socket) => socket.frame(OPCODE.ping, "", { reserved: 1 }),
-      // Reserved opcodes.
-      ...[3, 4, 5, 6, 7, 11, 12, 13, 14, 15].map((opcode) => (socket: RawWebSocket) =>
-        socket.frame(opcode, presence)
-      ),
-      // Control frames that are too long, or fragmented.
-      (socket) => socket.frame(OPCODE.ping, "x".repeat(126)),
-      (socket) => socket.frame(OPCODE.ping, "x", { fin: false }),
-      (socket) => socket.frame(OPCODE.close, new Uint8Array([3, 232]), { fin: false }),
-      // A continuation of nothing, and a message that begins inside another.
-      (socket) => socket.frame(OPCODE.continuation, presence),
-      (socket) => socket.frame(OPCODE.continuation, presence, { fin: false }),
-      (socket) => {
-        socket.frame(OPCODE.text, "<pre", { fin: false });
-        socket.frame(OPCODE.text, presence);
-      },
-      // Close frames with half a code, and with a reason that is no UTF-8.
-      (socket) => socket.frame(OPCODE.close, new Uint8Array([3])),
-      (socket) => socket.frame(OPCODE.close, new Uint8Array([3, 232, 0xc3, 0x28])),
-      // A length beyond what any message may have.
-      (socket) => socket.bytes(new Uint8Array([0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4])),
+    await endWith([], stage, [
+      ...VIOLATIONS,
+      // A length beyond what this front takes.
       (socket) => socket.bytes(new Uint8Array([0x81, 0xff, 0, 0, 0, 0, 4, 16, 0, 0, 1, 2, 3, 4])),
     ]);
   },
@@ -179,6 +227,32 @@ onFront(
     open.socket.frame(OPCODE.pong, "x".repeat(126));
     open.socket.bytes(new Uint8Array([0x81, 0xfe, 0, 1, 0, 0, 0, 0, 0x20]));
     await goesOn(open);
+  },
+);
+
+onFront(
+  "sockets",
+  "W-011 W-030 what violates RFC 6455 closes with 1002, and nothing is forwarded",
+  async () => {
+    await using stage = await Stage.set();
+    await endWith(["close 1002"], stage, VIOLATIONS);
+  },
+);
+
+onFront(
+  "sockets",
+  "W-011 W-030 W-036 frames without a mask close with 1002, as do lengths that are spelled too long, and long pongs",
+  async () => {
+    await using stage = await Stage.set();
+    await endWith(["close 1002"], stage, [
+      (socket) => socket.frame(OPCODE.text, "<presence/>", { masked: false }),
+      (socket) => socket.frame(OPCODE.ping, "", { masked: false }),
+      (socket) => socket.frame(OPCODE.close, "", { masked: false }),
+      (socket) => socket.bytes(new Uint8Array([0x81, 0xfe, 0, 1, 0, 0, 0, 0, 0x20])),
+      (socket) =>
+        socket.bytes(new Uint8Array([0x81, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0x20])),
+      (socket) => socket.frame(OPCODE.pong, "x".repeat(126)),
+    ]);
   },
 );
 
@@ -204,15 +278,16 @@ onBothFronts(
   },
 );
 
-/** Each act ends its connection with no frame at all, and its upstream with no byte. */
-async function endWithoutAWord(
+/** Each act ends its connection with these frames, and its upstream with no byte. */
+async function endWith(
+  frames: readonly string[],
   stage: Stage,
-  acts: readonly ((socket: RawWebSocket) => void)[],
+  acts: readonly Act[],
 ): Promise<void> {
   for (const [index, act] of acts.entries()) {
     using open = await talk(stage);
     act(open.socket);
-    assert.deepEqual(await open.socket.rest(), [], `act ${index}`);
+    assert.deepEqual(await open.socket.rest(), frames, `act ${index}`);
     assert.equal(await open.upstream.expectEnd(), "", `act ${index}`);
   }
 }

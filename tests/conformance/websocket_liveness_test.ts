@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { until } from "../support/patience.ts";
-import { OPCODE } from "../support/raw_websocket.ts";
-import { message, Stage } from "./stage.ts";
+import { OPCODE, type RawWebSocket } from "../support/raw_websocket.ts";
+import { message, pass, Stage } from "./stage.ts";
 import { connect, OUR_CLOSE, talk } from "./websocket_stage.ts";
 import { onBothFronts, onFront } from "../support/fronts.ts";
 
-const IDLE = { more: "[websocket]\nidle_timeout = 600" };
+const IDLE = { more: "[websocket]\nidle_timeout = 600\nping_interval = 0" };
 
 onFront(
   "deno",
@@ -32,6 +32,50 @@ onFront(
   },
 );
 
+onFront(
+  "sockets",
+  "W-030 W-035 pings: a client that ignores two of them for their time is lost, one that answers stays",
+  async () => {
+    await using stage = await Stage.set({ more: "[websocket]\nping_interval = 60" });
+    using answering = await talk(stage);
+    using ignoring = await talk(stage);
+    // Deadlines are looked at every half second.
+    const aLittle = 600;
+    for (let pings = 0; pings < 2; pings++) {
+      stage.running.jump(60_000 - 2 * aLittle);
+      await inOrder(answering.socket);
+      assert.equal(answering.socket.waiting, 0, "no ping before its time");
+      stage.running.jump(3 * aLittle);
+      for (const { socket } of [answering, ignoring]) {
+        const { opcode, data, masked, fin } = await socket.frameIn();
+        assert.deepEqual([opcode, data.length, masked, fin], [OPCODE.ping, 0, false, true]);
+      }
+      answering.socket.frame(OPCODE.pong);
+      await inOrder(answering.socket);
+    }
+    assert.equal(stage.running.manager.sessions, 2);
+    stage.running.jump(60_000 + aLittle);
+    assert.equal(await ignoring.upstream.expectEnd(), "", "no closing tag");
+    assert.deepEqual(await ignoring.socket.rest(), []);
+    answering.upstream.write(message("still"));
+    assert.match(await answering.socket.message(), /id='still'/);
+    assert.equal(stage.running.manager.sessions, 1);
+  },
+);
+
+onFront(
+  "sockets",
+  "W-030 W-035 a client that vanishes is lost in less than three intervals and a second",
+  async () => {
+    await using stage = await Stage.set({ more: "[websocket]\nping_interval = 1" });
+    using vanished = await talk(stage);
+    const start = performance.now();
+    assert.equal(await vanished.upstream.expectEnd(), "", "no closing tag");
+    const waited = performance.now() - start;
+    assert.ok(waited > 2_400 && waited < 6_000, `${waited}`);
+  },
+);
+
 onBothFronts("W-035 no pings where they are off", async () => {
   await using stage = await Stage.set({ more: "[websocket]\nping_interval = 0" });
   using open = await talk(stage);
@@ -40,8 +84,7 @@ onBothFronts("W-035 no pings where they are off", async () => {
   assert.equal(open.socket.waiting, 0);
 });
 
-onFront(
-  "deno",
+onBothFronts(
   "W-037 as in MongooseIM's suite: a silent session is ended with connection-timeout, by messages of either side it is not",
   async () => {
     await using stage = await Stage.set(IDLE);
@@ -81,6 +124,24 @@ onFront(
     assert.match(await open.socket.message(), /<connection-timeout /);
   },
 );
+
+onFront("sockets", "W-036 W-037 a ping and a pong are signs of life", async () => {
+  await using stage = await Stage.set(IDLE);
+  for (const opcode of [OPCODE.ping, OPCODE.pong]) {
+    using open = await talk(stage);
+    for (let i = 0; i < 3; i++) {
+      stage.running.jump(599_000);
+      open.socket.frame(opcode, "alive");
+      // Nothing tells when a pong has come.
+      if (opcode === OPCODE.pong) await pass(0.1);
+      else assert.equal(await open.socket.pong(), "alive");
+    }
+    stage.running.jump(599_000);
+    assert.equal(open.socket.waiting, 0);
+    stage.running.jump(2_000);
+    assert.match(await open.socket.message(), /<connection-timeout /);
+  }
+});
 
 onBothFronts(
   "W-037 without a limit an open session may be silent; a client that never opens one has a minute",
@@ -144,6 +205,12 @@ onBothFronts(
     assert.match(await neighbour.socket.message(), /id='next door'/);
   },
 );
+
+/** Settles when what was sent before has been read. */
+async function inOrder(socket: RawWebSocket): Promise<void> {
+  socket.frame(OPCODE.ping, "in order");
+  assert.equal(await socket.pong(), "in order");
+}
 
 const QUEUE = "queued_bytes = 1_048_576";
 /** Bytes of one message of a flood, and how many of them are too many: the system's buffers take some. */

@@ -148,6 +148,16 @@ export class HttpConnection {
     this.#socket.destroy();
   }
 
+  /** Leaves with a TCP reset. */
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  /** Closes this side, and goes on reading. */
+  end(): void {
+    this.#socket.end();
+  }
+
   /** Takes one response off the buffer, if there is a whole one. */
   #read(): boolean {
     const end = this.#buffer.indexOf("\r\n\r\n");
