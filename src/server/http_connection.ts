@@ -83,8 +83,8 @@ export class HttpConnection implements SocketOwner {
   #reader: SocketsExchange | undefined;
   /** When it is over with the client's patience, or ours. */
   #deadline: number;
-  /** What `#deadline` is for. */
-  #waiting: Waiting = "request";
+  /** What `#deadline` is for. The time of the first head begins with the connection. */
+  #waiting: Waiting = "head";
   /** Bytes that the network had taken when it was last seen to take some, and when that was. */
   #taken = 0;
   #stalledSince: number | undefined;
@@ -115,7 +115,9 @@ export class HttpConnection implements SocketOwner {
     this.#read();
   }
 
-  drained(): void {}
+  drained(): void {
+    this.#read();
+  }
 
   /**
    * A client that closes its side has nearly always closed both: only what is written to it shows
@@ -195,13 +197,16 @@ export class HttpConnection implements SocketOwner {
 
   // ---- reading
 
-  /** Everything that the codec finds. */
+  /** Everything that the codec finds, while the client takes what answers it. */
   #read(): void {
     // What is answered while reading goes on below.
     if (this.#isReading) return;
     this.#isReading = true;
     let isNew = false;
-    for (let event; (event = this.#codec.next()) !== undefined;) {
+    for (
+      let event;
+      !this.#socket.writableNeedDrain && (event = this.#codec.next()) !== undefined;
+    ) {
       isNew = true;
       switch (event.type) {
         case "request":
@@ -290,8 +295,11 @@ export class HttpConnection implements SocketOwner {
     if (this.#isGone || this.#hasEnded || this.#peerEnded) return;
     const { unread, unanswered } = this.#codec;
     let { waiting } = this.#codec;
-    // While a request is held, its client has no reason to send another.
-    if (waiting === "request" && unanswered > 0) waiting = "answer";
+    // While a request is held, its client has no reason to send another; and while it does not take
+    // its answers, nothing that it sends is read.
+    if ((waiting === "request" && unanswered > 0) || this.#socket.writableNeedDrain) {
+      waiting = "answer";
+    }
     if (isNew || waiting !== this.#waiting) {
       this.#waiting = waiting;
       this.#deadline = this.#host.now() + this.#patience(waiting);
