@@ -127,7 +127,7 @@ export class HttpConnection implements SocketOwner {
     this.#peerEnded = true;
     this.#deadline = this.#host.now() + LINGER;
     this.#forsake();
-    if (this.#codec.unanswered === 0) this.#end();
+    this.#read();
   }
 
   closed(): void {
@@ -178,13 +178,15 @@ export class HttpConnection implements SocketOwner {
   /** Writes an answer, or keeps it until it is its turn. */
   answer(exchange: SocketsExchange, { status, headers, body, closes }: Answer): void {
     if (!this.#exchanges.includes(exchange)) return;
+    // Those that are held before it and behind it are to be answered too.
+    const isLast = this.#exchanges.at(-1) === exchange;
     this.#exchanges = this.#exchanges.filter((other) => other !== exchange);
     if (this.#reader === exchange) this.#reader = undefined;
     this.#give(exchange.request, {
       status,
       headers,
       body,
-      closes: closes === true || this.#host.isClosing || this.#peerEnded,
+      closes: closes === true || (this.#host.isClosing && isLast),
     });
   }
 
@@ -220,6 +222,9 @@ export class HttpConnection implements SocketOwner {
       }
     }
     this.#isReading = false;
+    if (this.#host.isClosing) this.shutdown();
+    const { unanswered } = this.#codec;
+    if (this.#peerEnded && unanswered === 0 && !this.#socket.writableNeedDrain) this.#end();
     this.#watch(isNew);
   }
 
@@ -276,7 +281,6 @@ export class HttpConnection implements SocketOwner {
     if (octets !== undefined) this.#socket.write(octets);
     if (this.#codec.finished) this.#end();
     else if (this.#codec.upgraded) this.#upgrade();
-    else if (this.#peerEnded && this.#codec.unanswered === 0) this.#end();
     else this.#read();
   }
 
