@@ -54,7 +54,7 @@ const REFUSAL = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; c
 /** How often it is told that connections were refused (milliseconds). */
 const REPORT = 10_000;
 
-/** How often deadlines are looked at (milliseconds). */
+/** How often deadlines are looked at, and whether connections are accepted is seen to (milliseconds). */
 const TICK = 500;
 
 /** Listens; rejects with what the platform says when it cannot. */
@@ -126,6 +126,7 @@ class SocketsFront implements Listener, ConnectionHost {
     });
     const address = server.address() as AddressInfo | string | null;
     this.url = listenerUrl(this.#listen, typeof address === "object" ? address?.port ?? 0 : 0);
+    this.#cancelTick = this.#options.clock.after(TICK, () => this.#tick());
   }
 
   async close(): Promise<void> {
@@ -135,6 +136,7 @@ class SocketsFront implements Listener, ConnectionHost {
     for (const owner of [...this.#owners]) owner.shutdown();
     if (!this.#isEmpty) await new Promise<void>((resolve) => this.#whenEmpty = resolve);
     await closed;
+    this.#cancelTick?.();
     const { at } = this.#listen;
     if ("unix" in at) await Deno.remove(at.unix).catch(() => {});
   }
@@ -162,7 +164,6 @@ class SocketsFront implements Listener, ConnectionHost {
     const peer = { address, port: socket.remotePort ?? 0 };
     const limit = this.#count.admit(address);
     if (limit !== undefined) return this.#refuse(socket, limit, address);
-    this.#cancelTick ??= this.#options.clock.after(TICK, () => this.#tick());
     if (this.#tls === undefined) {
       this.#owners.add(new HttpConnection(this, { socket, tcp: socket, peer }));
     } else {
@@ -185,10 +186,7 @@ class SocketsFront implements Listener, ConnectionHost {
 
   #released({ address }: Peer): void {
     this.#count.release(address);
-    if (!this.#isEmpty) return;
-    this.#cancelTick?.();
-    this.#cancelTick = undefined;
-    this.#whenEmpty?.();
+    if (this.#isEmpty) this.#whenEmpty?.();
   }
 
   get #isEmpty(): boolean {
@@ -220,8 +218,18 @@ class SocketsFront implements Listener, ConnectionHost {
         owner.fault(error);
       }
     }
-    this.#cancelTick = this.#isEmpty
-      ? undefined
-      : this.#options.clock.after(TICK, () => this.#tick());
+    this.#accepts();
+    this.#cancelTick = this.#options.clock.after(TICK, () => this.#tick());
+  }
+
+  /**
+   * Deno (2.9) accepts nothing more, ever, and tells nobody, once there has been no file descriptor
+   * for a connection. To listen once more wakes it, and is nothing where it is awake. (A unix socket
+   * does not wake by it: no stranger reaches those.)
+   */
+  #accepts(): void {
+    if (this.isClosing) return;
+    const server: { _handle?: { listen(backlog: number): number } } = this.#server as never;
+    server._handle?.listen(BACKLOG);
   }
 }
