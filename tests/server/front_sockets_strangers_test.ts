@@ -19,21 +19,25 @@ const LINGER = 2_000;
 
 // ---- those who are slow
 
-besideSessions("a client that says nothing is gone in the time of a head", {}, async (stage) => {
-  using wire = await stage.connect();
-  await settled();
-  stage.clock.advance(headTimeout - TICK);
-  await settled();
-  assert.equal(wire.isEnded, false);
-  stage.clock.advance(2 * TICK);
-  assert.equal(await wire.rest(), "");
-  // It does not end its own side, either.
-  stage.clock.advance(LINGER + TICK);
-  await wire.closed();
-});
+besideSessions(
+  "S-008 a client that says nothing is gone in the time of a head",
+  {},
+  async (stage) => {
+    using wire = await stage.connect();
+    await settled();
+    stage.clock.advance(headTimeout - TICK);
+    await settled();
+    assert.equal(wire.isEnded, false);
+    stage.clock.advance(2 * TICK);
+    assert.equal(await wire.rest(), "");
+    // It does not end its own side, either.
+    stage.clock.advance(LINGER + TICK);
+    await wire.closed();
+  },
+);
 
 besideSessions(
-  "the time of a head counts from the beginning, however its octets come",
+  "S-008 the time of a head counts from the beginning, however its octets come",
   {},
   async (stage) => {
     const answered = await stage.connect();
@@ -48,7 +52,7 @@ besideSessions(
 );
 
 besideSessions(
-  "the time of a head counts from the connection, whenever its first octet comes",
+  "S-008 the time of a head counts from the connection, whenever its first octet comes",
   {},
   async (stage) => {
     using wire = await stage.connect();
@@ -59,7 +63,7 @@ besideSessions(
 );
 
 besideSessions(
-  "a body that is slow is answered 408, and the connection ends",
+  "S-008 a body that is slow is answered 408, and the connection ends",
   {},
   async (stage) => {
     for (const start of ["", post("/length", "earlier")]) {
@@ -73,16 +77,20 @@ besideSessions(
   },
 );
 
-besideSessions("chunks that are slow are answered 408 like any slow body", {}, async (stage) => {
-  using wire = await stage.connect();
-  wire.write(head("POST /length", "Transfer-Encoding: chunked"));
-  const time = await timeOf(stage, wire, "1\r\nx\r\n");
-  assert.ok(time <= bodyTimeout + TICK);
-  assert.match(wire.received, /^HTTP\/1\.1 408 /);
-});
+besideSessions(
+  "S-008 chunks that are slow are answered 408 like any slow body",
+  {},
+  async (stage) => {
+    using wire = await stage.connect();
+    wire.write(head("POST /length", "Transfer-Encoding: chunked"));
+    const time = await timeOf(stage, wire, "1\r\nx\r\n");
+    assert.ok(time <= bodyTimeout + TICK);
+    assert.match(wire.received, /^HTTP\/1\.1 408 /);
+  },
+);
 
 besideSessions(
-  "a slow body behind a request that is held ends the connection",
+  "S-008 a slow body behind a request that is held ends the connection",
   {},
   async (stage) => {
     using wire = await stage.connect();
@@ -134,7 +142,7 @@ const ENDLESS: Readonly<Record<string, readonly [first: string, more: string, an
 
 for (const [what, [first, more, answer]] of Object.entries(ENDLESS)) {
   besideSessions(
-    `${what} without end: a status that says so, though the client goes on`,
+    `S-008 ${what} without end: a status that says so, though the client goes on`,
     {},
     async (stage) => {
       using wire = await stage.connect();
@@ -151,7 +159,7 @@ for (const [what, [first, more, answer]] of Object.entries(ENDLESS)) {
   );
 }
 
-besideSessions("empty lines before a request do not keep a connection", {}, async (stage) => {
+besideSessions("S-008 empty lines before a request do not keep a connection", {}, async (stage) => {
   using wire = await stage.connect();
   assert.ok(await timeOf(stage, wire, "\r\n") <= headTimeout + TICK, "");
 });
@@ -203,7 +211,7 @@ besideSessions(
 );
 
 besideSessions(
-  "a client that pipelines and reads no answer is not read either, and is gone in its time",
+  "S-008 a client that pipelines and reads no answer is not read either, and is gone in its time",
   {},
   async (stage) => {
     using wire = await stage.connect();
@@ -253,7 +261,7 @@ besideSessions(
 );
 
 besideSessions(
-  "what comes behind a held request is read ahead a little, then the client has to wait",
+  "S-008 what comes behind a held request is read ahead a little, then the client has to wait",
   {},
   async (stage) => {
     const body = "x".repeat(99_000);

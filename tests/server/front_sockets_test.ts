@@ -160,15 +160,17 @@ Deno.test("a held request has no deadline of the front's", async () => {
   assert.equal(wire.isEnded, false);
 });
 
-Deno.test("without connections there is no timer", async () => {
-  await using stage = await SocketsStage.set();
-  assert.equal(stage.clock.timers, 0);
-  for (let i = 0; i < 2; i++) {
-    const wire = await stage.connect();
-    await until(() => stage.clock.timers === 1);
-    wire.destroy();
-    await until(() => stage.clock.timers === 0);
+Deno.test("there is one timer for all connections, and none when the listener is closed", async () => {
+  const stage = await SocketsStage.set();
+  const wires = [await stage.connect(), await stage.connect()];
+  for (const wire of wires) {
+    wire.write(head("/length"));
+    await wire.expect(/0$/);
   }
+  assert.equal(stage.clock.timers, 1);
+  for (const wire of wires) wire.destroy();
+  await stage[Symbol.asyncDispose]();
+  assert.equal(stage.clock.timers, 0);
 });
 
 // ---- the end
@@ -246,7 +248,7 @@ const MISTAKES: Readonly<
 };
 
 for (const [what, [work, isAnswered]] of Object.entries(MISTAKES)) {
-  Deno.test(`a handler that ${what}: one fault is told, one connection ends or gets 500, and no other notices`, async () => {
+  Deno.test(`S-017 a handler that ${what}: one fault is told, one connection ends or gets 500, and no other notices`, async () => {
     await using stage = await SocketsStage.set({
       handle(exchange) {
         if (exchange.path !== "/fault") return null;
@@ -272,7 +274,7 @@ for (const [what, [work, isAnswered]] of Object.entries(MISTAKES)) {
   });
 }
 
-Deno.test("what a WebSocket's endpoint throws ends that connection, and is told once", async () => {
+Deno.test("S-017 what a WebSocket's endpoint throws ends that connection, and is told once", async () => {
   for (const event of ["message", "tooLarge", "alive", "closed"] as const) {
     const told: string[] = [];
     const events: MessageEvents = {

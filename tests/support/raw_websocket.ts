@@ -76,7 +76,7 @@ export class RawWebSocket implements Disposable {
   static connect(url: string, headers: Headers = {}, method = "GET"): Promise<RawWebSocket> {
     const { hostname, port, pathname, host } = new URL(url);
     const opened = new Promise<RawWebSocket>((resolve, reject) => {
-      const socket = connect(Number(port), hostname);
+      const socket = connect(Number(port), hostname.replace(/^\[(.*)\]$/, "$1"));
       socket.on("error", reject);
       socket.on("close", () => reject(new Error("closed without an answer to the handshake")));
       const own = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
