@@ -134,6 +134,7 @@ export class HttpConnection implements SocketOwner {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#host.replace(this, undefined);
+    this.#giveBody(undefined);
     this.#forsake();
     this.#upgrading?.giveUp();
   }
@@ -168,7 +169,7 @@ export class HttpConnection implements SocketOwner {
   /** The body of a request, as {@link Exchange} has it. */
   readBody(exchange: SocketsExchange, max: number): void {
     if (exchange.request.length === 0) return exchange.giveBody(EMPTY);
-    if (this.#isGone || this.#peerEnded) return exchange.giveBody(undefined);
+    if (this.#isGone) return exchange.giveBody(undefined);
     const go = this.#codec.readBody(exchange.request, max);
     if (go !== undefined) this.#socket.write(go);
     this.#reader = exchange;
@@ -223,8 +224,11 @@ export class HttpConnection implements SocketOwner {
     }
     this.#isReading = false;
     if (this.#host.isClosing) this.shutdown();
-    const { unanswered } = this.#codec;
-    if (this.#peerEnded && unanswered === 0 && !this.#socket.writableNeedDrain) this.#end();
+    if (this.#peerEnded && !this.#socket.writableNeedDrain) {
+      // All has been read that there is: a body that is not whole will never be.
+      this.#giveBody(undefined);
+      if (this.#codec.unanswered === 0) this.#end();
+    }
     this.#watch(isNew);
   }
 
@@ -269,7 +273,6 @@ export class HttpConnection implements SocketOwner {
 
   /** Nobody is there to be answered any more. */
   #forsake(): void {
-    this.#giveBody(undefined);
     for (const exchange of this.#exchanges) exchange.forsake();
   }
 

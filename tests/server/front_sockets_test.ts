@@ -94,6 +94,15 @@ Deno.test("a client that ends its side gets its answers, those of held requests 
   await until(() => lost === 3);
   for (const exchange of stage.held.splice(0).reverse()) exchange.respond(OK);
   assert.equal((await wire.rest()).match(/fine/g)?.length, 3);
+  // What has come behind the window counts too.
+  using many = await stage.connect();
+  many.write(head("/hold").repeat(20) + post("/length", "abc").repeat(20));
+  many.end();
+  await until(() => stage.held.length === 20);
+  await settled();
+  for (const exchange of stage.held.splice(0)) exchange.respond(OK);
+  assert.match(await many.rest(), /fine[^]*\r\n\r\n3$/);
+  assert.equal(many.received.match(/\r\n\r\n(?:fine|3)/g)?.length, 40);
 });
 
 Deno.test("a client that ends its side before its request is whole is not waited for", async () => {
