@@ -1,5 +1,8 @@
 /** How many connections the sockets front takes, and from where. */
 import assert from "node:assert/strict";
+import { FakeConnector } from "../support/fake_connector.ts";
+import { onFront } from "../support/fronts.ts";
+import { runManager } from "../support/manager.ts";
 import { RawWebSocket } from "../support/raw_websocket.ts";
 import { besideSessions, head, SocketsStage } from "../support/sockets_stage.ts";
 import { settled, type Wire } from "../support/wire.ts";
@@ -132,5 +135,23 @@ besideSessions(
     assert.equal(wires.filter(({ isEnded }) => isEnded).length, 150);
     assert.equal(stage.refused.length, 1);
     assert.ok(await isTaken(await stage.connect()));
+  },
+);
+
+onFront(
+  "sockets",
+  "S-007 refused connections are an event of the connection manager's",
+  async () => {
+    const toml = '[[listen]]\nserver = "sockets"\nmax_connections = 1';
+    await using running = await runManager({ toml, connector: new FakeConnector() });
+    using there = await RawWebSocket.connect(`${running.url}/xmpp-websocket`);
+    assert.equal(there.status, 101);
+    for (let i = 0; i < 3; i++) {
+      using refused = await RawWebSocket.connect(`${running.url}/xmpp-websocket`);
+      assert.equal(refused.status, 503);
+    }
+    assert.deepEqual(running.events, [
+      { type: "connections-refused", limit: "max_connections", address: "127.0.0.1", count: 1 },
+    ]);
   },
 );
