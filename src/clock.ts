@@ -70,7 +70,7 @@ class SystemClock implements Clock {
       clearTimeout(this.#timer);
       this.#timer = undefined;
       this.#firesAt = at;
-      if (at !== Infinity) this.#timer = setTimeout(this.#fire, at - this.now());
+      if (at !== Infinity) this.#timer = setTimeout(this.#fire, Math.max(0, at - this.now()));
     }
   }
 
