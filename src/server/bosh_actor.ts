@@ -70,7 +70,7 @@ export class BoshActor implements Actor {
   readonly #domain: string;
   readonly #created: number;
   /** Of requests without a response; few. */
-  #waiting: readonly { readonly request: RequestId; readonly reply: BoshReply }[] = [];
+  #waiting: readonly WaitingReply[] = NONE;
   /** By the session's names for them; nearly always one. */
   #upstreams: readonly { readonly stream: string; readonly upstream: Upstream }[] = [];
   /** Where the stream goes that is about to be opened. */
@@ -164,14 +164,18 @@ export class BoshActor implements Actor {
 
   #register(reply: BoshReply): RequestId {
     const request = this.#nextRequest++;
-    this.#waiting = this.#waiting.concat({ request, reply });
+    const entry = { request, reply };
+    this.#waiting = this.#waiting.length === 0 ? [entry] : this.#waiting.concat(entry);
     return request;
   }
 
   #takeReply(request: RequestId): BoshReply | undefined {
     const entry = this.#waiting.find((entry) => entry.request === request);
-    if (entry !== undefined) this.#waiting = this.#waiting.filter((other) => other !== entry);
-    return entry?.reply;
+    if (entry === undefined) return undefined;
+    this.#waiting = this.#waiting.length === 1
+      ? NONE
+      : this.#waiting.filter((other) => other !== entry);
+    return entry.reply;
   }
 
   #upstream(stream: string): Upstream | undefined {
@@ -273,7 +277,7 @@ export class BoshActor implements Actor {
     // Whoever still waits was forgotten by a fault: no request is left without an answer.
     const body = terminalBody("internal-server-error", reason);
     const waiting = this.#waiting;
-    this.#waiting = [];
+    this.#waiting = NONE;
     for (const { reply } of waiting) reply({ status: 200, body });
     emit({
       type: "session-ended",
@@ -309,6 +313,13 @@ class StreamEvents implements UpstreamEvents {
     this.#actor.streamEnded(this.#stream, end);
   }
 }
+
+interface WaitingReply {
+  readonly request: RequestId;
+  readonly reply: BoshReply;
+}
+
+const NONE: readonly WaitingReply[] = [];
 
 function sha1(text: string): string {
   return createHash("sha1").update(text).digest("hex");

@@ -78,7 +78,7 @@ export class HttpConnection implements SocketOwner {
   readonly #tcp: Socket;
   readonly #codec = new HttpCodec(LIMITS);
   /** Those without an answer, in their order. */
-  #exchanges: readonly SocketsExchange[] = [];
+  #exchanges: readonly SocketsExchange[] = NONE;
   /** Whose body is being read. */
   #reader: SocketsExchange | undefined;
   /** When it is over with the client's patience, or ours. */
@@ -181,7 +181,9 @@ export class HttpConnection implements SocketOwner {
     if (!this.#exchanges.includes(exchange)) return;
     // Those that are held before it and behind it are to be answered too.
     const isLast = this.#exchanges.at(-1) === exchange;
-    this.#exchanges = this.#exchanges.filter((other) => other !== exchange);
+    this.#exchanges = this.#exchanges.length === 1
+      ? NONE
+      : this.#exchanges.filter((other) => other !== exchange);
     if (this.#reader === exchange) this.#reader = undefined;
     this.#give(exchange.request, {
       status,
@@ -234,7 +236,7 @@ export class HttpConnection implements SocketOwner {
 
   #serve(request: Request): void {
     const exchange = new SocketsExchange(this, request);
-    this.#exchanges = this.#exchanges.concat(exchange);
+    this.#exchanges = this.#exchanges.length === 0 ? [exchange] : this.#exchanges.concat(exchange);
     try {
       const answer = this.#host.handle(exchange);
       if (answer !== undefined) this.answer(exchange, answer);
@@ -458,6 +460,7 @@ class SocketsExchange implements Exchange {
 }
 
 const EMPTY = new Uint8Array(0);
+const NONE: readonly SocketsExchange[] = [];
 
 let second = 0;
 let date = "";

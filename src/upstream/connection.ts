@@ -65,7 +65,10 @@ export class Connection {
   #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(IDLE_BUFFER);
   #outgoing: Uint8Array[] = [];
   #queuedBytes = 0;
-  #writer: Promise<void> | undefined;
+  /** Bytes of the write that is under way, if there is one. */
+  #writing: number | undefined;
+  /** For those who wait until nothing is left to be written. */
+  #idle: PromiseWithResolvers<void> | undefined;
   #writable = true;
 
   constructor(options: ConnectionOptions, events: ConnectionEvents) {
@@ -187,7 +190,7 @@ export class Connection {
   async #handshake(): Promise<boolean> {
     this.#tlsWanted = false;
     this.#phase = "tls";
-    await this.#writer;
+    await this.#flushed();
     const { pipe, tls, timeout, clock } = this.#options;
     try {
       await within({ clock, timeout }, "no TLS handshake", (signal) => {
@@ -252,29 +255,42 @@ export class Connection {
     if (!this.#writable) return;
     this.#outgoing.push(bytes);
     this.#queuedBytes += bytes.length + PIECE_COST;
-    this.#writer ??= this.#drain();
+    if (this.#writing === undefined) this.#writeNext();
   }
 
   /** One write is under way at a time; what queues meanwhile goes into the next. */
-  async #drain(): Promise<void> {
-    try {
-      while (this.#outgoing.length > 0) {
-        const batch = joined(this.#outgoing);
-        this.#queuedBytes -= this.#outgoing.length * PIECE_COST;
-        this.#outgoing = [];
-        await this.#pipe.write(batch);
-        this.#queuedBytes -= batch.length;
-      }
-    } catch (error) {
-      // The reader finds the loss as well, after what the server sent before it went:
-      // perhaps the stream error that says why.
-      this.#writable = false;
-      this.#outgoing = [];
-      this.#queuedBytes = 0;
-      if (!(error instanceof NetworkError)) this.#fault(error);
-    } finally {
-      this.#writer = undefined;
-    }
+  #writeNext(): void {
+    const batch = joined(this.#outgoing);
+    this.#queuedBytes -= this.#outgoing.length * PIECE_COST;
+    this.#outgoing = [];
+    this.#writing = batch.length;
+    this.#pipe.write(batch).then(() => this.#written(), (error) => this.#unwritable(error));
+  }
+
+  #written(): void {
+    this.#queuedBytes -= this.#writing ?? 0;
+    this.#writing = undefined;
+    if (this.#outgoing.length > 0) this.#writeNext();
+    else this.#idle?.resolve();
+  }
+
+  #unwritable(error: unknown): void {
+    // The reader finds the loss as well, after what the server sent before it went:
+    // perhaps the stream error that says why.
+    this.#writable = false;
+    this.#outgoing = [];
+    this.#queuedBytes = 0;
+    this.#writing = undefined;
+    this.#idle?.resolve();
+    if (!(error instanceof NetworkError)) this.#fault(error);
+  }
+
+  /** Settles when nothing is left to be written. */
+  async #flushed(): Promise<void> {
+    if (this.#writing === undefined) return;
+    this.#idle ??= Promise.withResolvers();
+    await this.#idle.promise;
+    this.#idle = undefined;
   }
 
   #stop(): void {
@@ -286,7 +302,7 @@ export class Connection {
   /** Closes the pipe behind the last bytes. */
   async #hangUp(): Promise<void> {
     const cancel = this.#clock.after(FLUSH_TIMEOUT, () => this.#pipe.close());
-    await this.#writer;
+    await this.#flushed();
     cancel();
     this.#pipe.close();
   }

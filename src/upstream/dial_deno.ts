@@ -33,10 +33,19 @@ class DenoPipe implements Pipe {
     return this.#conn.read(buffer).catch(rethrow);
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array): Promise<void> {
+    // Nearly always all of it is taken at once.
+    return this.#conn.write(bytes).then(
+      (written) => written < bytes.length ? this.#writeRest(bytes, written) : undefined,
+      rethrow,
+    );
+  }
+
+  async #writeRest(bytes: Uint8Array, begun: number): Promise<void> {
     try {
-      let written = await this.#conn.write(bytes);
-      while (written < bytes.length) written += await this.#conn.write(bytes.subarray(written));
+      for (let written = begun; written < bytes.length;) {
+        written += await this.#conn.write(bytes.subarray(written));
+      }
     } catch (error) {
       throw loss(error);
     }

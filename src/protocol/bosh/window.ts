@@ -48,7 +48,7 @@ export class RequestWindow {
   /** Highest rid whose predecessors have all arrived. */
   #last: number;
   // Arrays that are made anew, not grown: the room that growing leaves would be most of them.
-  #held: readonly Held[] = [];
+  #held: readonly Held[] = NONE;
   #kept: readonly Kept[] = [];
   /** `undefined`: there is no gap. */
   #waiting: Map<number, Waiting> | undefined;
@@ -79,7 +79,7 @@ export class RequestWindow {
 
   hold(held: Held): void {
     this.#last = held.rid;
-    this.#held = this.#held.concat(held);
+    this.#held = this.#held.length === 0 ? [held] : this.#held.concat(held);
   }
 
   /** Gives a held rid to a new connection; returns the old one, if it is still there. */
@@ -135,7 +135,7 @@ export class RequestWindow {
    */
   answer(now: number, response: Uint8Array<ArrayBuffer>): RequestId | undefined {
     const { rid, request } = this.#held[0]!;
-    this.#held = this.#held.slice(1);
+    this.#held = this.#held.length === 1 ? NONE : this.#held.slice(1);
     this.#kept = this.#kept.concat({ rid, response, sent: now });
     this.#keptBytes += response.length;
     while (
@@ -218,6 +218,8 @@ export class RequestWindow {
     return this.#last;
   }
 }
+
+const NONE: readonly Held[] = [];
 
 /** Answers kept for a client that acknowledges, at the most. */
 const MOST_KEPT = 64;

@@ -90,9 +90,9 @@ export class HttpCodec {
   /** Its client waits for `100 Continue`, and earlier answers come first. */
   #owesContinue = false;
   /** Those without an answer that went out, in their order; made anew, for growing leaves room for many. */
-  #turns: readonly Turn[] = [];
+  #turns: readonly Turn[] = NO_TURNS;
   /** Answers that came before their time. */
-  #early: readonly WrittenAnswer[] = [];
+  #early: readonly WrittenAnswer[] = NO_ANSWERS;
   #finished = false;
   #upgraded = false;
 
@@ -232,7 +232,7 @@ export class HttpCodec {
       }
       return undefined;
     }
-    this.#turns = this.#turns.concat(request);
+    this.#turns = this.#turns.length === 0 ? [request] : this.#turns.concat(request);
     if (request.length !== 0) {
       this.#request = request;
       this.#state = "offered";
@@ -300,7 +300,7 @@ export class HttpCodec {
   #send(first: WrittenAnswer): Uint8Array<ArrayBuffer> {
     const pieces = [first.octets];
     for (let sent = first;;) {
-      this.#turns = this.#turns.slice(1);
+      this.#turns = this.#turns.length === 1 ? NO_TURNS : this.#turns.slice(1);
       if (sent.closes || sent.upgrades) {
         this.#finished = !sent.upgrades;
         this.#upgraded = sent.upgrades;
@@ -383,4 +383,6 @@ function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 }
 
 const EMPTY = new Uint8Array(0);
+const NO_TURNS: readonly Turn[] = [];
+const NO_ANSWERS: readonly WrittenAnswer[] = [];
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");

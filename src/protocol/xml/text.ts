@@ -14,7 +14,7 @@ export function textOf(bytes: Uint8Array, start: number, end: number): string {
     }
   }
   // A short one is put together sooner than the decoder is called.
-  return (length <= 16 ? shortAscii(bytes, start, end) : undefined) ??
+  return (length <= 24 ? shortAscii(bytes, start, end) : undefined) ??
     decoder.decode(bytes.subarray(start, end));
 }
 
@@ -81,12 +81,18 @@ export function sameBytes(
 
 function shortAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
   let text = "";
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at]!;
-    if (byte >= 0x80) return undefined;
-    text += String.fromCharCode(byte);
+  let all = 0;
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    const [a, b, c, d] = [bytes[at]!, bytes[at + 1]!, bytes[at + 2]!, bytes[at + 3]!];
+    all |= a | b | c | d;
+    text += String.fromCharCode(a, b, c, d);
   }
-  return text;
+  for (; at < end; at++) {
+    all |= bytes[at]!;
+    text += String.fromCharCode(bytes[at]!);
+  }
+  return all < 0x80 ? text : undefined;
 }
 
 /** XML 1.0 §4.6. */
