@@ -27,6 +27,8 @@ export async function removeStaleSocket(path: string): Promise<void> {
   try {
     (await Deno.connect({ transport: "unix", path })).close();
   } catch (error) {
-    if (error instanceof Deno.errors.ConnectionRefused) await Deno.remove(path);
+    // A file that is no socket refuses as well, and is somebody's.
+    if (!(error instanceof Deno.errors.ConnectionRefused)) return;
+    if ((await Deno.lstat(path)).isSocket) await Deno.remove(path);
   }
 }

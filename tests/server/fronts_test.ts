@@ -144,6 +144,14 @@ onBothFronts(
   },
 );
 
+onBothFronts("a unix socket takes no place of a file that is none", async () => {
+  const file = await Deno.makeTempFile();
+  await Deno.writeTextFile(file, "precious");
+  await assert.rejects(listen(() => ok, fail, { unix: file }));
+  assert.equal(await Deno.readTextFile(file), "precious");
+  await Deno.remove(file);
+});
+
 const ok: Answer = { status: 200, headers: { "content-type": "text/plain" }, body: "fine" };
 
 function fail(error: unknown): never {
