@@ -20,6 +20,7 @@ import type {
   UpgradeOptions,
 } from "./exchange.ts";
 import { textAnswer } from "./http.ts";
+import { Outgoing } from "./outgoing.ts";
 import { own, type SocketOwner } from "./owned_socket.ts";
 import { WebSocketConnection } from "./websocket_connection.ts";
 
@@ -65,8 +66,9 @@ const LIMITS: HttpLimits = {
 const READ_AHEAD = 16_384;
 
 /**
- * How long the client has to close its side when we have closed ours (milliseconds). What it still
- * sends is thrown away meanwhile: to close at once would take the answer away with it.
+ * How long the client has to close its side when we have closed ours and the network has all that
+ * was written (milliseconds). What it still sends is thrown away meanwhile: to close at once would
+ * take the answer away with it.
  */
 const LINGER = 2_000;
 
@@ -76,6 +78,7 @@ export class HttpConnection implements SocketOwner {
   readonly #host: ConnectionHost;
   readonly #socket: Socket;
   readonly #tcp: Socket;
+  readonly #outgoing: Outgoing;
   readonly #codec = new HttpCodec(LIMITS);
   /** Those without an answer, in their order. */
   #exchanges: readonly SocketsExchange[] = NONE;
@@ -85,9 +88,6 @@ export class HttpConnection implements SocketOwner {
   #deadline: number;
   /** What `#deadline` is for. The time of the first head begins with the connection. */
   #waiting: Waiting = "head";
-  /** Bytes that the network had taken when it was last seen to take some, and when that was. */
-  #taken = 0;
-  #stalledSince: number | undefined;
   /** What the connection becomes when a request of it is answered. */
   #upgrading: WebSocketConnection | undefined;
   #isReading = false;
@@ -102,6 +102,7 @@ export class HttpConnection implements SocketOwner {
     this.#host = host;
     this.#socket = socket;
     this.#tcp = tcp;
+    this.#outgoing = new Outgoing(socket);
     this.peer = peer;
     this.secure = socket !== tcp;
     this.#deadline = since + host.timeouts.headTimeout;
@@ -111,11 +112,14 @@ export class HttpConnection implements SocketOwner {
   // ---- from the socket
 
   received(chunk: Uint8Array): void {
+    // A request that crosses our end would get no answer: its client has to see it unserved.
+    if (this.#hasEnded) return;
     this.#codec.feed(chunk);
     this.#read();
   }
 
   drained(): void {
+    this.#outgoing.drained();
     this.#read();
   }
 
@@ -140,19 +144,13 @@ export class HttpConnection implements SocketOwner {
   }
 
   tick(now: number): void {
-    if (now >= this.#deadline) return this.#expire();
-    const pending = this.#socket.writableLength;
-    if (pending === 0) {
-      this.#stalledSince = undefined;
-      return;
+    const stalled = this.#outgoing.stalled(now);
+    // Who still takes what was written is not late with anything else.
+    if ((this.#hasEnded || this.#peerEnded) && this.#outgoing.size > 0) {
+      this.#deadline = now + LINGER;
     }
-    const taken = this.#socket.bytesWritten - pending;
-    if (this.#stalledSince === undefined || taken !== this.#taken) {
-      this.#stalledSince = now;
-      this.#taken = taken;
-    } else if (now - this.#stalledSince >= this.#host.timeouts.writeTimeout) {
-      this.#destroy();
-    }
+    if (now >= this.#deadline) this.#expire();
+    else if (stalled >= this.#host.timeouts.writeTimeout) this.#destroy();
   }
 
   shutdown(): void {
@@ -171,7 +169,7 @@ export class HttpConnection implements SocketOwner {
     if (exchange.request.length === 0) return exchange.giveBody(EMPTY);
     if (this.#isGone) return exchange.giveBody(undefined);
     const go = this.#codec.readBody(exchange.request, max);
-    if (go !== undefined) this.#socket.write(go);
+    if (go !== undefined) this.#outgoing.write(go);
     this.#reader = exchange;
     this.#read();
   }
@@ -180,23 +178,30 @@ export class HttpConnection implements SocketOwner {
   answer(exchange: SocketsExchange, { status, headers, body, closes }: Answer): void {
     if (!this.#exchanges.includes(exchange)) return;
     // Those that are held before it and behind it are to be answered too.
-    const isLast = this.#exchanges.at(-1) === exchange;
+    const isLast = this.#host.isClosing && this.#codec.unanswered === 1;
+    let octets;
+    try {
+      octets = this.#write(exchange.request, {
+        status,
+        headers,
+        body,
+        closes: closes === true || isLast,
+      });
+    } catch (error) {
+      return this.#fail(exchange, error);
+    }
     this.#exchanges = this.#exchanges.length === 1
       ? NONE
       : this.#exchanges.filter((other) => other !== exchange);
     if (this.#reader === exchange) this.#reader = undefined;
-    this.#give(exchange.request, {
-      status,
-      headers,
-      body,
-      closes: closes === true || (this.#host.isClosing && isLast),
-    });
+    this.#send(octets);
   }
 
   /** The WebSocket that the connection is to become when the request is answered. */
   prepareUpgrade(options: UpgradeOptions, events: MessageEvents): WebSocketConnection {
     const client = { socket: this.#socket, tcp: this.#tcp, peer: this.peer };
-    this.#upgrading = new WebSocketConnection(this.#host, client, options, events);
+    const connection = { ...client, outgoing: this.#outgoing };
+    this.#upgrading = new WebSocketConnection(this.#host, connection, options, events);
     return this.#upgrading;
   }
 
@@ -210,7 +215,7 @@ export class HttpConnection implements SocketOwner {
     let isNew = false;
     for (
       let event;
-      !this.#socket.writableNeedDrain && (event = this.#codec.next()) !== undefined;
+      !this.#outgoing.isBackedUp && (event = this.#codec.next()) !== undefined;
     ) {
       isNew = true;
       switch (event.type) {
@@ -225,8 +230,8 @@ export class HttpConnection implements SocketOwner {
       }
     }
     this.#isReading = false;
-    if (this.#host.isClosing) this.shutdown();
-    if (this.#peerEnded && !this.#socket.writableNeedDrain) {
+    if (this.#host.isClosing && !this.#isGone) this.shutdown();
+    if (this.#peerEnded && !this.#isGone && !this.#outgoing.isBackedUp) {
       // All has been read that there is: a body that is not whole will never be.
       this.#giveBody(undefined);
       if (this.#codec.unanswered === 0) this.#end();
@@ -236,6 +241,7 @@ export class HttpConnection implements SocketOwner {
 
   #serve(request: Request): void {
     const exchange = new SocketsExchange(this, request);
+    if (this.#peerEnded) exchange.forsake();
     this.#exchanges = this.#exchanges.length === 0 ? [exchange] : this.#exchanges.concat(exchange);
     try {
       const answer = this.#host.handle(exchange);
@@ -269,21 +275,32 @@ export class HttpConnection implements SocketOwner {
     // That a body is too long is for the endpoint to say: it knows who may read the answer.
     if (reader !== undefined && status === 413) return this.#giveBody(undefined);
     this.#exchanges = this.#exchanges.filter(({ request }) => request !== turn);
-    this.#give(turn, textAnswer(status, `This is not HTTP as it should be: ${reason}.\n`, {}));
+    const text = `This is not HTTP as it should be: ${reason}.\n`;
+    this.#send(this.#write(turn, textAnswer(status, text, {})));
     this.#giveBody(undefined);
   }
 
   /** Nobody is there to be answered any more. */
   #forsake(): void {
-    for (const exchange of this.#exchanges) exchange.forsake();
+    for (const exchange of this.#exchanges) {
+      try {
+        exchange.forsake();
+      } catch (error) {
+        this.fault(error);
+      }
+    }
   }
 
   // ---- writing
 
-  #give(turn: Turn, answer: Answer): void {
+  /** What may be sent now that there is this answer. */
+  #write(turn: Turn, answer: Answer): Uint8Array | undefined {
+    return this.#isGone ? undefined : this.#codec.answer(turn, answer, httpDate());
+  }
+
+  #send(octets: Uint8Array | undefined): void {
     if (this.#isGone) return;
-    const octets = this.#codec.answer(turn, answer, httpDate());
-    if (octets !== undefined) this.#socket.write(octets);
+    if (octets !== undefined) this.#outgoing.write(octets);
     if (this.#codec.finished) this.#end();
     else if (this.#codec.upgraded) this.#upgrade();
     else this.#read();
@@ -294,7 +311,13 @@ export class HttpConnection implements SocketOwner {
     this.#isGone = true;
     this.#resume();
     this.#host.replace(this, socket);
-    socket.start(this.#codec.rest());
+    try {
+      socket.start(this.#codec.rest());
+      if (this.#peerEnded) socket.peerEnded();
+    } catch (error) {
+      // Whoever answered an earlier request has nothing to do with it.
+      socket.fault(error);
+    }
   }
 
   // ---- time
@@ -306,7 +329,7 @@ export class HttpConnection implements SocketOwner {
     let { waiting } = this.#codec;
     // While a request is held, its client has no reason to send another; and while it does not take
     // its answers, nothing that it sends is read.
-    if ((waiting === "request" && unanswered > 0) || this.#socket.writableNeedDrain) {
+    if ((waiting === "request" && unanswered > 0) || this.#outgoing.isBackedUp) {
       waiting = "answer";
     }
     if (isNew || waiting !== this.#waiting) {
@@ -350,7 +373,7 @@ export class HttpConnection implements SocketOwner {
     this.#hasEnded = true;
     this.#deadline = this.#host.now() + LINGER;
     this.#resume();
-    this.#socket.end();
+    this.#outgoing.end();
   }
 
   #destroy(): void {

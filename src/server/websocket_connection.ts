@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import { type CodecAction, WebSocketCodec } from "../protocol/rfc6455/codec.ts";
 import type { MessageEvents, MessageSocket, Peer, UpgradeOptions } from "./exchange.ts";
 import type { ClientSocket, ConnectionHost } from "./http_connection.ts";
+import type { Outgoing } from "./outgoing.ts";
 import { own, type SocketOwner } from "./owned_socket.ts";
 
 /** RFC 6455 §7.4.1: "an endpoint is 'going away', such as a server going down". */
@@ -16,6 +17,7 @@ export class WebSocketConnection implements MessageSocket, SocketOwner {
   readonly #host: ConnectionHost;
   readonly #socket: Socket;
   readonly #tcp: Socket;
+  readonly #outgoing: Outgoing;
   readonly #codec: WebSocketCodec;
   readonly #events: MessageEvents;
   /** What is to be written when the handshake has been answered; then `undefined`. */
@@ -25,13 +27,14 @@ export class WebSocketConnection implements MessageSocket, SocketOwner {
 
   constructor(
     host: ConnectionHost,
-    { socket, tcp, peer }: ClientSocket,
+    { socket, tcp, peer, outgoing }: ClientSocket & { readonly outgoing: Outgoing },
     options: UpgradeOptions,
     events: MessageEvents,
   ) {
     this.#host = host;
     this.#socket = socket;
     this.#tcp = tcp;
+    this.#outgoing = outgoing;
     this.peer = peer;
     this.#codec = new WebSocketCodec(host.now(), options);
     this.#events = events;
@@ -71,7 +74,7 @@ export class WebSocketConnection implements MessageSocket, SocketOwner {
   }
 
   get queuedBytes(): number {
-    return this.#socket.writableLength;
+    return this.#outgoing.size;
   }
 
   // ---- from the socket
@@ -82,6 +85,8 @@ export class WebSocketConnection implements MessageSocket, SocketOwner {
   }
 
   drained(): void {
+    this.#outgoing.drained();
+    if (this.#outgoing.isBackedUp) return;
     this.#codec.flow(true);
     this.#poll();
   }
@@ -137,7 +142,7 @@ export class WebSocketConnection implements MessageSocket, SocketOwner {
       case "write":
         return this.#write(action.bytes);
       case "end":
-        return void this.#socket.end();
+        return this.#outgoing.end();
       case "drop":
         return this.drop();
       case "closed":
@@ -148,7 +153,8 @@ export class WebSocketConnection implements MessageSocket, SocketOwner {
   }
 
   #write(bytes: Uint8Array): void {
-    if (this.#early !== undefined) this.#early.push(bytes);
-    else if (!this.#socket.write(bytes)) this.#codec.flow(false);
+    if (this.#early !== undefined) return void this.#early.push(bytes);
+    this.#outgoing.write(bytes);
+    if (this.#outgoing.isBackedUp) this.#codec.flow(false);
   }
 }

@@ -251,7 +251,7 @@ const MISTAKES: Readonly<
   "throws at the body": [(exchange) => exchange.readBody(100, fail), true],
   "answers what cannot be written": [
     (exchange) => exchange.respond({ status: 200, headers: { "a b": "\r\n" } }),
-    false,
+    true,
   ],
   "throws when its client is lost": [(exchange) => exchange.onLost(fail), false],
 };

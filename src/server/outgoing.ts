@@ -1,0 +1,78 @@
+/**
+ * What goes out on a connection. How much of a write the network has taken the platform tells only
+ * when that is all of it, and what waits it makes one write of. So only as much as it wants is
+ * written at once: who takes a long answer slowly, or many messages, takes them nevertheless.
+ */
+import type { Socket } from "node:net";
+
+/** As much as the platform wants to hold (`writableHighWaterMark`), so that it says when it wants more. */
+const PIECE = 65_536;
+
+export class Outgoing {
+  readonly #socket: Socket;
+  /** What is to be written when the platform wants more, from `#next` on. */
+  #waiting: Uint8Array[] | undefined;
+  #next = 0;
+  /** Bytes of it. */
+  #size = 0;
+  #ends = false;
+  /** Bytes that the network had taken when it was last seen to take some, and when that was. */
+  #taken = 0;
+  #stalledSince: number | undefined;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  write(octets: Uint8Array): void {
+    if (octets.length <= PIECE && !this.isBackedUp) return void this.#socket.write(octets);
+    this.#waiting ??= [];
+    this.#waiting.push(octets);
+    this.#size += octets.length;
+    this.drained();
+  }
+
+  /** Ends our side behind what was written. */
+  end(): void {
+    this.#ends = true;
+    this.drained();
+  }
+
+  /** The platform wants more. */
+  drained(): void {
+    while (this.#waiting !== undefined && !this.#socket.writableNeedDrain) {
+      const first = this.#waiting[this.#next]!;
+      const piece = first.length > PIECE ? first.subarray(0, PIECE) : first;
+      this.#size -= piece.length;
+      if (piece !== first) this.#waiting[this.#next] = first.subarray(PIECE);
+      else if (++this.#next === this.#waiting.length) {
+        this.#waiting = undefined;
+        this.#next = 0;
+      }
+      this.#socket.write(piece);
+    }
+    if (this.#ends && this.#waiting === undefined) this.#socket.end();
+  }
+
+  /** The client has not taken as much as could be written. */
+  get isBackedUp(): boolean {
+    return this.#waiting !== undefined || this.#socket.writableNeedDrain;
+  }
+
+  /** Bytes that have not been handed to the network. */
+  get size(): number {
+    return this.#size + this.#socket.writableLength;
+  }
+
+  /** For how long the client has taken nothing of what there is (milliseconds); to be asked now and then. */
+  stalled(now: number): number {
+    if (this.size === 0) {
+      this.#stalledSince = undefined;
+      return 0;
+    }
+    const taken = this.#socket.bytesWritten - this.#socket.writableLength;
+    if (this.#stalledSince === undefined || taken !== this.#taken) this.#stalledSince = now;
+    this.#taken = taken;
+    return now - this.#stalledSince;
+  }
+}
