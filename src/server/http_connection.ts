@@ -295,7 +295,7 @@ export class HttpConnection implements SocketOwner {
 
   /** What may be sent now that there is this answer. */
   #write(turn: Turn, answer: Answer): Uint8Array | undefined {
-    return this.#isGone ? undefined : this.#codec.answer(turn, answer, httpDate());
+    return this.#isGone ? undefined : this.#codec.answer(turn, answer, httpDate(), this.#outgoing);
   }
 
   #send(octets: Uint8Array | undefined): void {
@@ -334,7 +334,8 @@ export class HttpConnection implements SocketOwner {
     }
     if (isNew || waiting !== this.#waiting) {
       this.#waiting = waiting;
-      this.#deadline = this.#host.now() + this.#patience(waiting);
+      const patience = this.#patience(waiting);
+      this.#deadline = patience === Infinity ? Infinity : this.#host.now() + patience;
     }
     if (waiting === "answer" && unread > READ_AHEAD) this.#pause();
     else this.#resume();

@@ -8,6 +8,8 @@ import type { Socket } from "node:net";
 /** As much as the platform wants to hold (`writableHighWaterMark`), so that it says when it wants more. */
 const PIECE = 65_536;
 
+let shared = new Uint8Array(16_384);
+
 export class Outgoing {
   readonly #socket: Socket;
   /** What is to be written when the platform wants more, from `#next` on. */
@@ -16,6 +18,7 @@ export class Outgoing {
   /** Bytes of it. */
   #size = 0;
   #ends = false;
+  #takesLater = false;
   /** Bytes that the network had taken when it was last seen to take some, and when that was. */
   #taken = 0;
   #stalledSince: number | undefined;
@@ -24,8 +27,25 @@ export class Outgoing {
     this.#socket = socket;
   }
 
+  /**
+   * Room for octets that are written next. The platform takes them before `write` returns, nearly
+   * always, so all connections share it; one that makes them wait, as TLS does, gets new room.
+   */
+  room(size: number): Uint8Array<ArrayBuffer> {
+    return size <= shared.length && !this.#takesLater && !this.isBackedUp
+      ? shared.subarray(0, size)
+      : new Uint8Array(size);
+  }
+
   write(octets: Uint8Array): void {
-    if (octets.length <= PIECE && !this.isBackedUp) return void this.#socket.write(octets);
+    if (octets.length <= PIECE && !this.isBackedUp) {
+      this.#socket.write(octets);
+      if (octets.buffer === shared.buffer && this.#socket.writableLength > 0) {
+        this.#takesLater = true;
+        shared = new Uint8Array(shared.length);
+      }
+      return;
+    }
     this.#waiting ??= [];
     this.#waiting.push(octets);
     this.#size += octets.length;

@@ -59,11 +59,12 @@ export class Streams {
   }
 
   /** Those that a request means: one, or all (§16.4); none when the one meant is over. */
-  addressed(name: string | undefined): SessionStream[] {
+  addressed(name: string | undefined): readonly SessionStream[] {
     return name === undefined ? this.open : this.open.filter((stream) => stream.name === name);
   }
 
-  get open(): SessionStream[] {
+  get open(): readonly SessionStream[] {
+    if (this.#all.every((stream) => stream.isOpen)) return this.#all;
     return this.#all.filter((stream) => stream.isOpen);
   }
 

@@ -15,6 +15,13 @@ export interface Answer {
   readonly closes?: boolean | undefined;
 }
 
+/** Where octets are written: `room` gives an array of just that size, whatever is in it. */
+export interface Room {
+  room(size: number): Uint8Array<ArrayBuffer>;
+}
+
+const NEW: Room = { room: (size) => new Uint8Array(size) };
+
 /**
  * The octets of an answer, head and body, in one array of their exact size. `now` is the time in
  * the form of RFC 9110 §5.6.7; `closes` says whether the connection ends after it.
@@ -26,6 +33,7 @@ export function writeAnswer(
   turn: Turn,
   answer: Answer,
   { now, closes }: { readonly now: string; readonly closes: boolean },
+  room: Room = NEW,
 ): Uint8Array<ArrayBuffer> {
   const { status } = answer;
   const head = headOf(status, answer.headers, now);
@@ -40,7 +48,7 @@ export function writeAnswer(
   const digits = counted ? String(body.length) : "";
   const size = head.length + (counted ? LENGTH.length + digits.length + 2 : 0) +
     connection.length + 2 + sent.length;
-  const bytes = new Uint8Array(size);
+  const bytes = room.room(size);
   bytes.set(head, 0);
   let at = head.length;
   if (counted) {

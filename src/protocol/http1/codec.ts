@@ -1,4 +1,4 @@
-import { type Answer, writeAnswer } from "./answer.ts";
+import { type Answer, type Room, writeAnswer } from "./answer.ts";
 import { ChunkedBody } from "./chunks.ts";
 import { STEP } from "./field_lines.ts";
 import { HeadReader } from "./head_reader.ts";
@@ -140,9 +140,16 @@ export class HttpCodec {
    * (RFC 9110 §5.6.7). Returns what may be sent by now: this answer and those that waited for it,
    * or nothing while earlier requests have none. Does nothing when the connection is over.
    *
+   * `room` makes room for octets that are returned at once; those that have to wait get their own.
+   *
    * Status 101 accepts the request's wish for another protocol; `headers` name it.
    */
-  answer(turn: Turn, answer: Answer, now: string): Uint8Array<ArrayBuffer> | undefined {
+  answer(
+    turn: Turn,
+    answer: Answer,
+    now: string,
+    room?: Room,
+  ): Uint8Array<ArrayBuffer> | undefined {
     if (this.#finished || this.#upgraded) return undefined;
     if (!this.#turns.includes(turn) || this.#early.some((early) => early.turn === turn)) {
       // What came behind an answer that closes has been given up, and its answer is not missed.
@@ -155,10 +162,12 @@ export class HttpCodec {
     }
     const unfinished = this.#request === turn && this.#state !== "choice";
     const closes = answer.closes === true || !turn.persistent || unfinished;
-    const written = { turn, octets: writeAnswer(turn, answer, { now, closes }), closes, upgrades };
+    const isNext = this.#turns[0] === turn;
+    const octets = writeAnswer(turn, answer, { now, closes }, isNext ? room : undefined);
+    const written = { turn, octets, closes, upgrades };
     if (closes && !upgrades) this.#stop();
     else if (this.#request === turn && !upgrades) this.#expectHead();
-    if (this.#turns[0] !== turn) {
+    if (!isNext) {
       this.#early = this.#early.concat(written);
       return undefined;
     }
