@@ -95,11 +95,14 @@ export async function runService(
   start: () => Promise<Service>,
   { log, output }: { readonly log: Log; readonly output: Output },
 ): Promise<number> {
-  // A promise that nobody waited for is a mistake of ours: it is told, and ends no session.
-  globalThis.addEventListener("unhandledrejection", (event) => {
+  // What nobody catches, in a timer or a promise, is a mistake of ours: it is told, and the process
+  // goes on.
+  const fault = (event: Event, error: unknown) => {
     event.preventDefault();
-    eventLogger(log)({ type: "fault", session: undefined, error: event.reason });
-  });
+    eventLogger(log)({ type: "fault", session: undefined, error });
+  };
+  globalThis.addEventListener("unhandledrejection", (event) => fault(event, event.reason));
+  globalThis.addEventListener("error", (event) => fault(event, event.error));
   const told = endOfService();
   let service;
   try {

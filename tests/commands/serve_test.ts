@@ -44,6 +44,27 @@ Deno.test("a place that is taken is named, with status 1", async () => {
   );
 });
 
+Deno.test("S-017 what nobody catches, in a timer or a promise, is told, and the service goes on", async () => {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "tests/support/faulty_service.ts"],
+    cwd: ROOT,
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+  }).spawn();
+  const errors = child.stderr.text();
+  const output = child.stdout.getReader();
+  // Both have been thrown by then.
+  assert.match(new TextDecoder().decode((await output.read()).value), /listening on/);
+  child.kill("SIGTERM");
+  assert.equal((await child.status).code, 0);
+  await output.cancel();
+  const told = await errors;
+  for (const where of ["timer", "promise"]) {
+    assert.match(told, new RegExp(`error fault .*TypeError: thrown in a ${where}`), told);
+  }
+});
+
 /** Runs the program with just the permissions of deno.json, which the executable gets too. */
 function causeway(...args: string[]): Deno.Command {
   return new Deno.Command(Deno.execPath(), {

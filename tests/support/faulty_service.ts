@@ -1,0 +1,24 @@
+/** A service that makes mistakes which nobody catches; started as a process by a test. */
+import { runService } from "../../src/commands/serve.ts";
+import { Log, writeStandardError } from "../../src/log.ts";
+
+const log = new Log({ level: "info", format: "text", write: writeStandardError, now: Date.now });
+const output = {
+  // deno-lint-ignore no-console
+  stdout: (line: string) => console.log(line),
+  stderr: writeStandardError,
+};
+
+await runService(() => {
+  setTimeout(() => {
+    throw new TypeError("thrown in a timer");
+  }, 10);
+  setTimeout(() => void Promise.reject(new TypeError("thrown in a promise")), 20);
+  const { promise, resolve } = Promise.withResolvers<string>();
+  setTimeout(() => resolve("http://127.0.0.1:1"), 50);
+  return promise.then((url) => ({
+    urls: [url],
+    replaceCertificates: () => {},
+    stop: () => Promise.resolve(),
+  }));
+}, { log, output });
