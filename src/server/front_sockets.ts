@@ -102,8 +102,6 @@ class SocketsFront implements Listener, ConnectionHost {
       // Who ends a connection, and when, is HTTP's business and WebSocket's.
       allowHalfOpen: true,
       noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: KEEPALIVE,
     }, (socket) => this.#accept(socket));
   }
 
@@ -164,6 +162,8 @@ class SocketsFront implements Listener, ConnectionHost {
     const peer = { address, port: socket.remotePort ?? 0 };
     const limit = this.#count.admit(address);
     if (limit !== undefined) return this.#refuse(socket, limit, address);
+    // The server's own option for this does nothing in Deno 2.9.
+    socket.setKeepAlive(true, KEEPALIVE);
     if (this.#tls === undefined) {
       this.#owners.add(new HttpConnection(this, { socket, tcp: socket, peer }));
     } else {

@@ -7,6 +7,24 @@ import { settled, type Wire } from "../support/wire.ts";
 /** How long a client has to end its side when the front has ended its own. */
 const LINGER = 2_000;
 
+Deno.test({
+  name: "the system asks a silent client whether it is there, from 45 seconds on",
+  // Where the system shows what timer a connection has.
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using stage = await SocketsStage.set();
+    using wire = await stage.connect();
+    wire.write(head("/length"));
+    await wire.expect(/\r\n\r\n0$/);
+    const port = Number(new URL(stage.url).port).toString(16).toUpperCase().padStart(4, "0");
+    // Of an established connection of ours: 02 is the timer of keepalive, and when it is due (10 ms).
+    const timer = new RegExp(`: 0100007F:${port} \\S+ 01 \\S+ 02:([0-9A-F]{8}) `);
+    await until(() => timer.test(Deno.readTextFileSync("/proc/net/tcp")));
+    const due = parseInt(timer.exec(Deno.readTextFileSync("/proc/net/tcp"))![1]!, 16) / 100;
+    assert.ok(due > 30 && due <= 45, `${due} s`);
+  },
+});
+
 // ---- requests and their answers
 
 Deno.test("B-011 requests beyond the window wait for answers, and each is answered in its turn", async () => {
