@@ -102,7 +102,7 @@ export class HttpConnection implements SocketOwner {
     this.#host = host;
     this.#socket = socket;
     this.#tcp = tcp;
-    this.#outgoing = new Outgoing(socket);
+    this.#outgoing = new Outgoing(socket, socket === tcp);
     this.peer = peer;
     this.secure = socket !== tcp;
     this.#deadline = since + host.timeouts.headTimeout;

@@ -18,18 +18,22 @@ export class Outgoing {
   /** Bytes of it. */
   #size = 0;
   #ends = false;
-  #takesLater = false;
+  /** What is written may be read after `write` has returned. */
+  #takesLater: boolean;
   /** Bytes that the network had taken when it was last seen to take some, and when that was. */
   #taken = 0;
   #stalledSince: number | undefined;
 
-  constructor(socket: Socket) {
+  /** `isPlain`: the socket is of TCP itself; TLS reads what it is given when it likes. */
+  constructor(socket: Socket, isPlain: boolean) {
     this.#socket = socket;
+    this.#takesLater = !isPlain;
   }
 
   /**
-   * Room for octets that are written next. The platform takes them before `write` returns, nearly
-   * always, so all connections share it; one that makes them wait, as TLS does, gets new room.
+   * Room for octets that are written next. The network takes them before `write` returns, nearly
+   * always, so all connections share it; one that has made some wait, or that speaks TLS, gets room
+   * of its own: nobody may read what is for somebody else.
    */
   room(size: number): Uint8Array<ArrayBuffer> {
     return size <= shared.length && !this.#takesLater && !this.isBackedUp

@@ -44,42 +44,21 @@ export function own(socket: Socket, owner: SocketOwner): void {
   socket.on("error", onError);
 }
 
-// A mistake of ours ends the connection in which it was made, and nothing else.
-
-function onData(this: Owned & Socket, chunk: Uint8Array): void {
-  const owner = this[OWNER]!;
-  try {
-    owner.received(chunk);
-  } catch (error) {
-    owner.fault(error);
-  }
-}
-
-function onDrain(this: Owned & Socket): void {
-  const owner = this[OWNER]!;
-  try {
-    owner.drained();
-  } catch (error) {
-    owner.fault(error);
-  }
-}
-
-function onEnd(this: Owned & Socket): void {
-  const owner = this[OWNER]!;
-  try {
-    owner.peerEnded();
-  } catch (error) {
-    owner.fault(error);
-  }
-}
-
-function onClose(this: Owned & Socket): void {
-  const owner = this[OWNER]!;
-  try {
-    owner.closed();
-  } catch (error) {
-    owner.fault(error);
-  }
-}
+const onData = listener((owner, chunk: Uint8Array) => owner.received(chunk));
+const onDrain = listener((owner) => owner.drained());
+const onEnd = listener((owner) => owner.peerEnded());
+const onClose = listener((owner) => owner.closed());
 
 function onError(): void {}
+
+/** A mistake of ours ends the connection in which it was made, and nothing else. */
+function listener<Given extends unknown[]>(tell: (owner: SocketOwner, ...given: Given) => void) {
+  return function (this: Owned & Socket, ...given: Given): void {
+    const owner = this[OWNER]!;
+    try {
+      tell(owner, ...given);
+    } catch (error) {
+      owner.fault(error);
+    }
+  };
+}

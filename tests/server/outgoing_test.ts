@@ -30,9 +30,11 @@ function write(outgoing: Outgoing, text: string): Uint8Array {
 Deno.test("octets that the network takes at once share their room, those that wait keep theirs", async () => {
   const slow = await pair();
   const quick = await pair();
-  const [late, soon] = [new Outgoing(slow.ours), new Outgoing(quick.ours)];
+  const [late, soon] = [new Outgoing(slow.ours, true), new Outgoing(quick.ours, true)];
   try {
     assert.equal(write(late, "a").buffer, write(soon, "b").buffer);
+    const secret = new Outgoing(quick.ours, false);
+    assert.notEqual(secret.room(1).buffer, soon.room(1).buffer, "TLS shares no room");
     // Nobody reads: at some time something has to wait.
     let written = "a";
     for (let count = 0; slow.ours.writableLength === 0; count++) {
