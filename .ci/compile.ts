@@ -10,7 +10,7 @@ const OUTPUT = "dist/causeway";
  * V8's memory for young objects would grow to 48 MB, and more of it saves no CPU here; nor does it to
  * look for garbage only when the heap has grown to twice its size.
  */
-const MEMORY = "--v8-flags=--max-semi-space-size=2,--heap-growing-percent=20";
+const MEMORY = "--v8-flags=--max-semi-space-size=2,--heap-growing-percent=20,--no-maglev";
 const ARGUMENTS = ["compile", "-P", MEMORY, "--exclude-unused-npm", "--output", OUTPUT, "main.ts"];
 /** What the program reads or loads only when it is used; Deno lists what it embeds. */
 const EMBEDDED = ["strophe.js", "smol-toml", "demo"];

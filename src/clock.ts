@@ -3,23 +3,23 @@
  * the clock. Everything is in milliseconds of a monotonic clock.
  */
 
-/** Cancels what {@link Clock.after} arranged; calling it late or twice is harmless. */
-export type Cancel = () => void;
+/** Whom a clock wakes. An object, and no function: a function of its own for every deadline would be 200 bytes. */
+export interface Sleeper {
+  wake(): void;
+}
+
+/** What {@link Clock.after} arranged. */
+export interface Appointment {
+  /** Calling it late or twice is harmless. */
+  cancel(): void;
+}
 
 /** A monotonic clock that can also wake its owner. */
 export interface Clock {
   /** Milliseconds since an arbitrary moment; never goes back. */
   now(): number;
-  /** Calls `wake` once, `ms` milliseconds from now. */
-  after(ms: number, wake: () => void): Cancel;
-}
-
-/** Somebody to wake, and when (milliseconds of the clock). */
-interface Appointment {
-  readonly at: number;
-  readonly wake: () => void;
-  /** Where it is in the heap; -1: no longer. */
-  index: number;
+  /** Wakes the sleeper once, `ms` milliseconds from now. */
+  after(ms: number, sleeper: Sleeper): Appointment;
 }
 
 /**
@@ -27,7 +27,7 @@ interface Appointment {
  * top, and only that one has a timer of the platform's: ten thousand of those would be megabytes.
  */
 class SystemClock implements Clock {
-  readonly #heap: Appointment[] = [];
+  readonly #heap: Entry[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** When the timer fires. */
   #firesAt = Infinity;
@@ -38,7 +38,7 @@ class SystemClock implements Clock {
       const now = this.now();
       for (let first; (first = this.#heap[0]) !== undefined && first.at <= now;) {
         this.#remove(first);
-        first.wake();
+        first.sleeper.wake();
       }
     } finally {
       this.#arm();
@@ -50,17 +50,19 @@ class SystemClock implements Clock {
     return Math.floor(performance.now());
   }
 
-  after(ms: number, wake: () => void): Cancel {
+  after(ms: number, sleeper: Sleeper): Appointment {
     // The present millisecond has begun already.
-    const appointment = { at: this.now() + Math.ceil(ms) + 1, wake, index: this.#heap.length };
-    this.#heap.push(appointment);
-    this.#rise(appointment);
+    const entry = new Entry(this, this.now() + Math.ceil(ms) + 1, sleeper, this.#heap.length);
+    this.#heap.push(entry);
+    this.#rise(entry);
     this.#arm();
-    return () => {
-      if (appointment.index < 0) return;
-      this.#remove(appointment);
-      if (this.#heap.length === 0) this.#arm();
-    };
+    return entry;
+  }
+
+  cancel(entry: Entry): void {
+    if (entry.index < 0) return;
+    this.#remove(entry);
+    if (this.#heap.length === 0) this.#arm();
   }
 
   /** A timer that fires too early is left to: most appointments are moved or cancelled in time. */
@@ -74,42 +76,62 @@ class SystemClock implements Clock {
     }
   }
 
-  #remove(appointment: Appointment): void {
-    const { index } = appointment;
+  #remove(entry: Entry): void {
+    const { index } = entry;
     const last = this.#heap.pop()!;
-    appointment.index = -1;
-    if (last === appointment) return;
+    entry.index = -1;
+    if (last === entry) return;
     last.index = index;
     this.#heap[index] = last;
     this.#rise(last);
     this.#sink(last);
   }
 
-  #rise(appointment: Appointment): void {
-    while (appointment.index > 0) {
-      const parent = this.#heap[(appointment.index - 1) >> 1]!;
-      if (parent.at <= appointment.at) return;
-      this.#swap(parent, appointment);
+  #rise(entry: Entry): void {
+    while (entry.index > 0) {
+      const parent = this.#heap[(entry.index - 1) >> 1]!;
+      if (parent.at <= entry.at) return;
+      this.#swap(parent, entry);
     }
   }
 
-  #sink(appointment: Appointment): void {
+  #sink(entry: Entry): void {
     for (;;) {
-      const left = this.#heap[2 * appointment.index + 1];
-      const right = this.#heap[2 * appointment.index + 2];
+      const left = this.#heap[2 * entry.index + 1];
+      const right = this.#heap[2 * entry.index + 2];
       const child = right !== undefined && right.at < left!.at ? right : left;
-      if (child === undefined || child.at >= appointment.at) return;
-      this.#swap(appointment, child);
+      if (child === undefined || child.at >= entry.at) return;
+      this.#swap(entry, child);
     }
   }
 
   /** `lower` takes the place of `upper`, its parent. */
-  #swap(upper: Appointment, lower: Appointment): void {
+  #swap(upper: Entry, lower: Entry): void {
     const { index } = upper;
     upper.index = lower.index;
     lower.index = index;
     this.#heap[upper.index] = upper;
     this.#heap[index] = lower;
+  }
+}
+
+/** Somebody to wake, and when (milliseconds of the clock). */
+class Entry implements Appointment {
+  readonly #clock: SystemClock;
+  readonly at: number;
+  readonly sleeper: Sleeper;
+  /** Where it is in the heap; -1: no longer. */
+  index: number;
+
+  constructor(clock: SystemClock, at: number, sleeper: Sleeper, index: number) {
+    this.#clock = clock;
+    this.at = at;
+    this.sleeper = sleeper;
+    this.index = index;
+  }
+
+  cancel(): void {
+    this.#clock.cancel(this);
   }
 }
 
@@ -123,48 +145,49 @@ export const systemClock: Clock = new SystemClock();
  * fire early: it then looks at the deadline and sleeps again. Ten thousand
  * long polls so cost a handful of timers instead of ten thousand.
  */
-export class Alarm {
+export class Alarm implements Sleeper {
   readonly #clock: Clock;
-  readonly #due: () => void;
+  readonly #owner: Sleeper;
   #deadline: number | undefined;
   #firesAt = Infinity;
-  #cancel: Cancel | undefined;
+  #appointment: Appointment | undefined;
 
-  /** `due` is called when the deadline has come; it is then unset until {@link set} again. */
-  constructor(clock: Clock, due: () => void) {
+  /** The owner is woken when the deadline has come; it is then unset until {@link set} again. */
+  constructor(clock: Clock, owner: Sleeper) {
     this.#clock = clock;
-    this.#due = due;
+    this.#owner = owner;
   }
 
   /** Moves the deadline, or takes it away. */
   set(deadline: number | undefined): void {
     this.#deadline = deadline;
     if (deadline === undefined || deadline >= this.#firesAt) return;
-    this.#cancel?.();
+    this.#appointment?.cancel();
     this.#arm(deadline);
   }
 
   /** Takes the deadline and the timer away for good. */
   stop(): void {
     this.#deadline = undefined;
-    this.#cancel?.();
-    this.#cancel = undefined;
+    this.#appointment?.cancel();
+    this.#appointment = undefined;
     this.#firesAt = Infinity;
   }
 
   #arm(deadline: number): void {
     this.#firesAt = deadline;
-    this.#cancel = this.#clock.after(Math.max(0, deadline - this.#clock.now()), () => this.#fire());
+    this.#appointment = this.#clock.after(Math.max(0, deadline - this.#clock.now()), this);
   }
 
-  #fire(): void {
-    this.#cancel = undefined;
+  /** For the clock. */
+  wake(): void {
+    this.#appointment = undefined;
     this.#firesAt = Infinity;
     const deadline = this.#deadline;
     if (deadline === undefined) return;
     // Timers may fire a fraction of a millisecond early.
     if (this.#clock.now() < deadline) return this.#arm(deadline);
     this.#deadline = undefined;
-    this.#due();
+    this.#owner.wake();
   }
 }

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Alarm, type Cancel, systemClock } from "../src/clock.ts";
+import { Alarm, type Appointment, systemClock } from "../src/clock.ts";
 import { TestClock } from "./support/test_clock.ts";
 
 Deno.test("an alarm rings once, when its deadline has come", () => {
   const clock = new TestClock();
   const rings: number[] = [];
-  const alarm = new Alarm(clock, () => rings.push(clock.now()));
+  const alarm = new Alarm(clock, { wake: () => rings.push(clock.now()) });
   alarm.set(100);
   clock.advance(99);
   assert.deepEqual(rings, []);
@@ -17,7 +17,7 @@ Deno.test("an alarm rings once, when its deadline has come", () => {
 Deno.test("moving a deadline later arms no timer, moving it earlier does", () => {
   const clock = new TestClock();
   const rings: number[] = [];
-  const alarm = new Alarm(clock, () => rings.push(clock.now()));
+  const alarm = new Alarm(clock, { wake: () => rings.push(clock.now()) });
   for (let deadline = 100; deadline <= 1000; deadline++) alarm.set(deadline);
   assert.equal(clock.timers, 1);
   clock.advance(999);
@@ -32,7 +32,7 @@ Deno.test("moving a deadline later arms no timer, moving it earlier does", () =>
 
 Deno.test("a deadline that is taken away does not ring, and a stopped alarm leaves no timer", () => {
   const clock = new TestClock();
-  const alarm = new Alarm(clock, () => assert.fail("rang"));
+  const alarm = new Alarm(clock, { wake: () => assert.fail("rang") });
   alarm.set(100);
   alarm.set(undefined);
   clock.advance(200);
@@ -50,20 +50,22 @@ Deno.test("the system's clock wakes in order whoever was not cancelled", async (
   await fc.assert(
     fc.asyncProperty(delays, async (appointments) => {
       const woken: number[] = [];
-      const cancels: Cancel[] = [];
+      const cancelled: Appointment[] = [];
       const wanted: number[] = [];
       for (const [ms, isCancelled] of appointments) {
         const at = systemClock.now() + ms;
-        const cancel = systemClock.after(ms, () => {
-          assert.ok(systemClock.now() >= at);
-          assert.ok(!isCancelled);
-          woken.push(ms);
+        const appointment = systemClock.after(ms, {
+          wake: () => {
+            assert.ok(systemClock.now() >= at);
+            assert.ok(!isCancelled);
+            woken.push(ms);
+          },
         });
-        if (isCancelled) cancels.push(cancel);
+        if (isCancelled) cancelled.push(appointment);
         else wanted.push(ms);
       }
-      for (const cancel of cancels) cancel();
-      await new Promise<void>((resolve) => systemClock.after(45, resolve));
+      for (const appointment of cancelled) appointment.cancel();
+      await new Promise<void>((resolve) => systemClock.after(45, { wake: resolve }));
       assert.equal(woken.length, wanted.length);
       // Those of one millisecond have no order; and it may have gone on while they were arranged.
       woken.reduce((last, ms) => {
@@ -71,7 +73,7 @@ Deno.test("the system's clock wakes in order whoever was not cancelled", async (
         return Math.max(last, ms);
       }, 0);
       // Late and twice.
-      for (const cancel of cancels) cancel();
+      for (const appointment of cancelled) appointment.cancel();
     }),
     { numRuns: 15 },
   );

@@ -91,7 +91,7 @@ export class BoshActor implements Actor {
     this.#pipelines = init.pipelines;
     this.name = createHash("sha256").update(this.#sid).digest("hex").slice(0, 8);
     this.#created = clock.now();
-    this.#alarm = new Alarm(clock, () => this.#input((now) => this.#session.handleTimeout(now)));
+    this.#alarm = new Alarm(clock, this);
     this.#target = init.target;
     this.#session = new BoshSession(this.#created, this.#register(reply), {
       sid: this.#sid,
@@ -143,6 +143,11 @@ export class BoshActor implements Actor {
 
   shutdown(): void {
     this.#input((now) => this.#session.shutdown(now));
+  }
+
+  /** For its alarm. */
+  wake(): void {
+    this.#input((now) => this.#session.handleTimeout(now));
   }
 
   // ---- from the upstreams

@@ -5,7 +5,7 @@
  */
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { withoutMapping } from "../config/address.ts";
-import type { Cancel, Clock } from "../clock.ts";
+import type { Appointment, Clock } from "../clock.ts";
 import type { ListenConfig, TlsConfig } from "../config/config.ts";
 import { ConnectionCount, type ConnectionLimit } from "./connection_count.ts";
 import type { Handler, Peer } from "./exchange.ts";
@@ -86,7 +86,7 @@ class SocketsFront implements Listener, ConnectionHost {
   readonly #handshakes = new Map<Socket, number>();
   #refused = 0;
   #nextReport = -Infinity;
-  #cancelTick: Cancel | undefined;
+  #nextTick: Appointment | undefined;
   #whenEmpty: (() => void) | undefined;
 
   constructor(listen: ListenConfig, handle: Handler, options: SocketsOptions) {
@@ -124,7 +124,7 @@ class SocketsFront implements Listener, ConnectionHost {
     });
     const address = server.address() as AddressInfo | string | null;
     this.url = listenerUrl(this.#listen, typeof address === "object" ? address?.port ?? 0 : 0);
-    this.#cancelTick = this.#options.clock.after(TICK, () => this.#tick());
+    this.#nextTick = this.#options.clock.after(TICK, { wake: () => this.#tick() });
   }
 
   async close(): Promise<void> {
@@ -134,7 +134,7 @@ class SocketsFront implements Listener, ConnectionHost {
     for (const owner of [...this.#owners]) owner.shutdown();
     if (!this.#isEmpty) await new Promise<void>((resolve) => this.#whenEmpty = resolve);
     await closed;
-    this.#cancelTick?.();
+    this.#nextTick?.cancel();
     const { at } = this.#listen;
     if ("unix" in at) await Deno.remove(at.unix).catch(() => {});
   }
@@ -219,7 +219,7 @@ class SocketsFront implements Listener, ConnectionHost {
       }
     }
     this.#accepts();
-    this.#cancelTick = this.#options.clock.after(TICK, () => this.#tick());
+    this.#nextTick = this.#options.clock.after(TICK, { wake: () => this.#tick() });
   }
 
   /**

@@ -46,9 +46,9 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
     this.#tokenizer = tokenizer;
     this.#client = client;
     this.#created = clock.now();
-    this.#alarm = new Alarm(clock, () => this.#input((now) => this.#session.handleTimeout(now)));
+    this.#alarm = new Alarm(clock, this);
     this.#backlog = new Backlog(config.limits.queuedBytes);
-    this.#backlogAlarm = new Alarm(clock, () => this.#checkBacklog());
+    this.#backlogAlarm = new Alarm(clock, { wake: () => this.#checkBacklog() });
     const { idleTimeout, seeOtherUri } = config.websocket;
     this.#session = new WebSocketSession(this.#created, {
       chooseDomain: (to) => chooseDomain(config, to),
@@ -112,6 +112,11 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
 
   shutdown(): void {
     this.#input((now) => this.#session.shutdown(now));
+  }
+
+  /** For its alarm. */
+  wake(): void {
+    this.#input((now) => this.#session.handleTimeout(now));
   }
 
   // ---- the shell

@@ -25,10 +25,6 @@ export interface ConnectionOptions {
   readonly pipe: Pipe;
   readonly stream: C2sStream;
   readonly tls: TlsOptions;
-  /** What the server is sent before anything else, TLS included. */
-  readonly preamble: Uint8Array | undefined;
-  /** TLS before anything of XMPP. */
-  readonly direct: boolean;
   /** Milliseconds for a TLS handshake. */
   readonly timeout: number;
   readonly clock: Clock;
@@ -50,7 +46,8 @@ const FLUSH_TIMEOUT = 2_000;
 export class Connection {
   readonly #pipe: Pipe;
   readonly #stream: C2sStream;
-  readonly #options: ConnectionOptions;
+  readonly #tls: TlsOptions;
+  readonly #timeout: number;
   readonly #clock: Clock;
   readonly #events: ConnectionEvents;
   readonly #alarm: Alarm;
@@ -74,18 +71,21 @@ export class Connection {
   constructor(options: ConnectionOptions, events: ConnectionEvents) {
     this.#pipe = options.pipe;
     this.#stream = options.stream;
-    this.#options = options;
+    this.#tls = options.tls;
+    this.#timeout = options.timeout;
     this.#clock = options.clock;
     this.#events = events;
-    this.#alarm = new Alarm(this.#clock, () => {
-      this.#stream.handleTimeout(this.#clock.now());
-      this.#act();
-    });
+    this.#alarm = new Alarm(this.#clock, this);
   }
 
-  /** Begins: from here on it does what is to be done until the connection is over. Never throws. */
-  start(): void {
-    const { preamble, direct } = this.#options;
+  /**
+   * Begins: from here on it does what is to be done until the connection is over. Never throws. The
+   * server is sent the preamble before anything else; `direct`: TLS before anything of XMPP.
+   */
+  start({ preamble, direct }: {
+    readonly preamble?: Uint8Array | undefined;
+    readonly direct?: boolean;
+  } = {}): void {
     if (preamble) this.#write(preamble);
     if (direct) void this.#secure(() => this.#stream.connected(this.#clock.now()));
     else this.#begin(() => this.#stream.connected(this.#clock.now()));
@@ -109,6 +109,12 @@ export class Connection {
 
   close(): void {
     this.#stream.close(this.#clock.now());
+    this.#act();
+  }
+
+  /** For its alarm. */
+  wake(): void {
+    this.#stream.handleTimeout(this.#clock.now());
     this.#act();
   }
 
@@ -191,11 +197,11 @@ export class Connection {
     this.#tlsWanted = false;
     this.#phase = "tls";
     await this.#flushed();
-    const { pipe, tls, timeout, clock } = this.#options;
+    const bounds = { clock: this.#clock, timeout: this.#timeout };
     try {
-      await within({ clock, timeout }, "no TLS handshake", (signal) => {
-        signal.addEventListener("abort", () => pipe.close());
-        return pipe.startTls(tls);
+      await within(bounds, "no TLS handshake", (signal) => {
+        signal.addEventListener("abort", () => this.#pipe.close());
+        return this.#pipe.startTls(this.#tls);
       });
     } catch (error) {
       this.#lost(error);
@@ -301,9 +307,9 @@ export class Connection {
 
   /** Closes the pipe behind the last bytes. */
   async #hangUp(): Promise<void> {
-    const cancel = this.#clock.after(FLUSH_TIMEOUT, () => this.#pipe.close());
+    const patience = this.#clock.after(FLUSH_TIMEOUT, { wake: () => this.#pipe.close() });
     await this.#flushed();
-    cancel();
+    patience.cancel();
     this.#pipe.close();
   }
 

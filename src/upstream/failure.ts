@@ -34,7 +34,7 @@ export async function within<T>(
   const controller = new AbortController();
   const { signal } = controller;
   const giveUp = () => controller.abort();
-  const stopClock = clock.after(timeout, giveUp);
+  const patience = clock.after(timeout, { wake: giveUp });
   cancelled?.addEventListener("abort", giveUp);
   if (cancelled?.aborted) giveUp();
   try {
@@ -45,7 +45,7 @@ export async function within<T>(
       cancelled?.aborted ? "given up" : `${missing} within ${limit / 1000} s`,
     );
   } finally {
-    stopClock();
+    patience.cancel();
     cancelled?.removeEventListener("abort", giveUp);
   }
 }

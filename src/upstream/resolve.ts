@@ -5,7 +5,7 @@
  */
 
 import { domainToASCII } from "node:url";
-import type { Clock } from "../clock.ts";
+import type { Appointment, Clock } from "../clock.ts";
 import type { Data, RecordType, SrvRecord } from "./dns/message.ts";
 import type { Resolver } from "./dns/resolver.ts";
 import { NetworkError } from "./failure.ts";
@@ -124,18 +124,18 @@ async function both<T extends RecordType>(
 ): Promise<PromiseSettledResult<readonly Data<T>[]>[]> {
   const late = new AbortController();
   const inTime = AbortSignal.any([signal, late.signal]);
-  let stopClock = () => {};
+  let straggling: Appointment | undefined;
   const lookups = questions.map(async ([name, type]) => {
     const found = await resolver.records(name, type, { nameserver, signal: inTime });
     // That there is no service one way says nothing of the other.
     if (found.some((data) => typeof data === "string" || data.target !== "")) {
-      stopClock();
-      stopClock = clock.after(STRAGGLER, () => late.abort());
+      straggling?.cancel();
+      straggling = clock.after(STRAGGLER, { wake: () => late.abort() });
     }
     return found;
   });
   const answers = await Promise.allSettled(lookups);
-  stopClock();
+  straggling?.cancel();
   for (const answer of answers) {
     if (answer.status === "fulfilled" || inTime.aborted) continue;
     // What the network did is an answer of a kind; anything else is our fault.

@@ -10,6 +10,7 @@ import {
 import type { HiddenSasl } from "../protocol/stream/features.ts";
 import { readStreamError } from "../protocol/stream/received_error.ts";
 import type { Payload } from "../protocol/xml/payload.ts";
+import type { XmlLimits } from "../protocol/xml/limits.ts";
 import {
   type Candidate,
   candidates,
@@ -39,21 +40,28 @@ export interface TcpConnectorOptions {
   readonly mayDial?: (address: string) => boolean;
 }
 
-/** What all upstreams of a connector learn about the network. */
-interface Network {
+/** Attributes and declarations that one element of a server may have. */
+const MAX_ATTRIBUTES = 128;
+
+/** What all upstreams of a connector share. */
+interface Shared {
+  /** Of what servers send. */
+  readonly limits: XmlLimits;
   readonly resolver: Resolver;
   readonly families: Families;
 }
 
 /** The connector that speaks XMPP over TCP (RFC 6120) and over TLS (XEP-0368). */
 export function tcpConnector(options: TcpConnectorOptions): Connector {
-  const network: Network = {
+  const { serverStanza, depth } = options.limits;
+  const shared: Shared = {
+    limits: { payloadBytes: serverStanza, depth, attributes: MAX_ATTRIBUTES },
     resolver: new Resolver(options.clock),
     families: new Families(options.clock),
   };
   return {
     open(request, events) {
-      const upstream = new TcpUpstream(options, network, request, events);
+      const upstream = new TcpUpstream(options, shared, request, events);
       // The caller has the upstream before it hears of it.
       queueMicrotask(() => void upstream.run());
       return upstream;
@@ -85,7 +93,7 @@ interface Attempt {
 
 class TcpUpstream implements Upstream, ConnectionEvents {
   readonly #options: TcpConnectorOptions;
-  readonly #network: Network;
+  readonly #shared: Shared;
   readonly #request: UpstreamRequest;
   readonly #events: UpstreamEvents;
   /** Ends the search for a place; `undefined` when it is over. */
@@ -105,12 +113,12 @@ class TcpUpstream implements Upstream, ConnectionEvents {
 
   constructor(
     options: TcpConnectorOptions,
-    network: Network,
+    shared: Shared,
     request: UpstreamRequest,
     events: UpstreamEvents,
   ) {
     this.#options = options;
-    this.#network = network;
+    this.#shared = shared;
     this.#request = request;
     this.#events = events;
   }
@@ -198,7 +206,7 @@ class TcpUpstream implements Upstream, ConnectionEvents {
       });
     }
     const search: Search = {
-      ...this.#network,
+      ...this.#shared,
       clock: this.#options.clock,
       cancelled: this.#searching,
       random: this.#options.random,
@@ -261,7 +269,7 @@ class TcpUpstream implements Upstream, ConnectionEvents {
 
   /** `undefined` when the stream is up, or nobody wants it any more. */
   async #try(candidate: Candidate, settings: UpstreamConfig): Promise<Failure | undefined> {
-    const { clock, limits } = this.#options;
+    const { clock } = this.#options;
     const { target, direct, port } = candidate;
     const { verify, fingerprints, ca, identity } = settings;
     const hostname = asciiDomain(this.#domain) ?? this.#domain;
@@ -287,7 +295,7 @@ class TcpUpstream implements Upstream, ConnectionEvents {
       opening: this.#request.opening,
       tls: settings.tls,
       direct,
-      limits: { payloadBytes: limits.serverStanza, depth: limits.depth },
+      limits: this.#shared.limits,
       timeout,
       keepalive: settings.keepalive,
       hidden: hiddenSasl(settings),
@@ -302,9 +310,8 @@ class TcpUpstream implements Upstream, ConnectionEvents {
       : proxyHeader(settings.proxyProtocol, client, { address: candidate.hostname, port });
     return await new Promise((settle) => {
       this.#attempt = { target, direct, stream, settle };
-      const options = { pipe, stream, preamble, tls, direct, timeout, clock };
-      this.#connection = new Connection(options, this);
-      this.#connection.start();
+      this.#connection = new Connection({ pipe, stream, tls, timeout, clock }, this);
+      this.#connection.start({ preamble, direct });
     });
   }
 

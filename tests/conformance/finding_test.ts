@@ -269,11 +269,11 @@ dnsTest(
     let passed = 0;
     const clock: Clock = {
       now: () => systemClock.now() + passed,
-      after(ms, wake) {
-        if (ms !== 2_500) return systemClock.after(ms, wake);
+      after(ms, sleeper) {
+        if (ms !== 2_500) return systemClock.after(ms, sleeper);
         passed += ms;
-        queueMicrotask(wake);
-        return () => {};
+        queueMicrotask(() => sleeper.wake());
+        return { cancel() {} };
       },
     };
     await using finder = await Finder.start(dns, { ...IN_CLEAR, clock });

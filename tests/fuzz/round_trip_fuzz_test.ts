@@ -77,7 +77,7 @@ Deno.test("U-018 B-023 a server's stanza means the same to the client, by BOSH a
         opening: { to: "example.test", version: "1.0" },
         tls: "never",
         direct: false,
-        limits: { payloadBytes: 1 << 20, depth: 1000 },
+        limits: { payloadBytes: 1 << 20, depth: 1000, attributes: 128 },
         timeout: 1000,
         keepalive: 0,
       });

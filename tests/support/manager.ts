@@ -1,4 +1,4 @@
-import { type Cancel, type Clock, systemClock } from "../../src/clock.ts";
+import { type Appointment, type Clock, type Sleeper, systemClock } from "../../src/clock.ts";
 import type { Config } from "../../src/config/config.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { ManagerEvent } from "../../src/events.ts";
@@ -59,31 +59,33 @@ export async function runManager(
 /** The system's clock, which can be put forward. */
 class JumpingClock implements Clock {
   #ahead = 0;
-  readonly #timers = new Map<Cancel, { readonly at: number; readonly wake: () => void }>();
+  readonly #timers = new Map<Appointment, { readonly at: number; readonly sleeper: Sleeper }>();
 
   now(): number {
     return systemClock.now() + this.#ahead;
   }
 
-  after(ms: number, wake: () => void): Cancel {
-    const stop = systemClock.after(ms, () => {
-      this.#timers.delete(cancel);
-      wake();
-    });
-    const cancel = () => {
-      this.#timers.delete(cancel);
-      stop();
+  after(ms: number, sleeper: Sleeper): Appointment {
+    const wake = () => {
+      this.#timers.delete(appointment);
+      sleeper.wake();
     };
-    this.#timers.set(cancel, { at: this.now() + ms, wake });
-    return cancel;
+    const real = systemClock.after(ms, { wake });
+    const cancel = () => {
+      this.#timers.delete(appointment);
+      real.cancel();
+    };
+    const appointment = { cancel };
+    this.#timers.set(appointment, { at: this.now() + ms, sleeper });
+    return appointment;
   }
 
   jump(ms: number): void {
     this.#ahead += ms;
-    for (const [cancel, { at, wake }] of [...this.#timers]) {
+    for (const [appointment, { at, sleeper }] of [...this.#timers]) {
       if (at > this.now()) continue;
-      cancel();
-      wake();
+      appointment.cancel();
+      sleeper.wake();
     }
   }
 }

@@ -90,7 +90,7 @@ export class CodecConnection {
     this.#codec = new WebSocketCodec(systemClock.now(), options);
     this.#alarm = new Alarm(
       systemClock,
-      () => this.#input((now) => this.#codec.handleTimeout(now)),
+      { wake: () => this.#input((now) => this.#codec.handleTimeout(now)) },
     );
     socket.on("data", (chunk) => this.#input((now) => this.#codec.receive(now, chunk)));
     socket.on("end", () => this.#input((now) => this.#codec.peerEnded(now)));

@@ -1,18 +1,18 @@
-import type { Cancel, Clock } from "../../src/clock.ts";
+import type { Appointment, Clock, Sleeper } from "../../src/clock.ts";
 
 /** A clock whose hands the test moves. */
 export class TestClock implements Clock {
   #now = 0;
-  readonly #timers = new Map<symbol, { at: number; wake: () => void }>();
+  readonly #timers = new Map<symbol, { at: number; sleeper: Sleeper }>();
 
   now(): number {
     return this.#now;
   }
 
-  after(ms: number, wake: () => void): Cancel {
+  after(ms: number, sleeper: Sleeper): Appointment {
     const timer = Symbol();
-    this.#timers.set(timer, { at: this.#now + ms, wake });
-    return () => this.#timers.delete(timer);
+    this.#timers.set(timer, { at: this.#now + ms, sleeper });
+    return { cancel: () => void this.#timers.delete(timer) };
   }
 
   /** Lets `ms` milliseconds pass; timers ring in order, each at its own time. */
@@ -24,7 +24,7 @@ export class TestClock implements Clock {
       if (next === undefined) break;
       this.#timers.delete(next[0]);
       this.#now = Math.max(this.#now, next[1].at);
-      next[1].wake();
+      next[1].sleeper.wake();
     }
     this.#now = until;
   }

@@ -97,7 +97,7 @@ function connect(tlsPolicy: "never" | "required", on: (event: string) => void = 
     opening: { to: "example.test", version: "1.0" },
     tls: tlsPolicy,
     direct: false,
-    limits: { payloadBytes: 100_000, depth: 10 },
+    limits: { payloadBytes: 100_000, depth: 10, attributes: 128 },
     timeout: 10_000,
     keepalive: 0,
   });
@@ -109,7 +109,7 @@ function connect(tlsPolicy: "never" | "required", on: (event: string) => void = 
     identity: undefined,
   };
   const connection = new Connection(
-    { pipe, stream, preamble: undefined, tls, direct: false, timeout: 10_000, clock },
+    { pipe, stream, tls, timeout: 10_000, clock },
     {
       opened: ({ id }) => tell(`opened ${id}`),
       deliver: (payloads) => payloads.forEach(({ name }) => tell(name)),

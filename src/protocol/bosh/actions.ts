@@ -59,7 +59,9 @@ export interface SessionInit {
 
 /** What of it a session needs as long as it lives. */
 export type SessionBasis = Omit<SessionInit, "creation" | "opening"> & {
-  readonly creation: Pick<CreationRequest, "rid" | "ver">;
+  readonly creationRid: number;
+  /** The client is from before `ver` (XEP-0124 §17.1). */
+  readonly isLegacy: boolean;
 };
 
 export type StreamChoice =

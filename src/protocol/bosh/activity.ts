@@ -18,7 +18,8 @@ export class Activity {
   #newest = -Infinity;
   /** The answer to the newest request carried payloads. */
   #gotSomething = false;
-  #repeated = { rid: 0, times: 0 };
+  #repeatedRid = 0;
+  #repeats = 0;
 
   /** `strict`: a client that replaces its held requests too quickly is too active, too (§11). */
   constructor(granted: Granted, strict: boolean) {
@@ -50,8 +51,9 @@ export class Activity {
 
   /** A repeated request; the sentence says why it is one too many. */
   repeat(rid: number): string | undefined {
-    if (this.#repeated.rid !== rid) this.#repeated = { rid, times: 0 };
-    return ++this.#repeated.times > MOST_REPEATS ? "it repeats one request for ever" : undefined;
+    if (this.#repeatedRid !== rid) this.#repeats = 0;
+    this.#repeatedRid = rid;
+    return ++this.#repeats > MOST_REPEATS ? "it repeats one request for ever" : undefined;
   }
 
   /** The newest request was answered with payloads. */

@@ -32,7 +32,7 @@ export class AnswerAttributes {
     const { oldestOpens, oldestRid } = this.#window;
     const name = oldestOpens ?? carries;
     const stream = name === undefined ? undefined : this.#streams.get(name);
-    const isCreation = oldestRid === this.#init.creation.rid;
+    const isCreation = oldestRid === this.#init.creationRid;
     let attributes = isCreation ? creationAttributes(this.#init.sid, this.#granted) : "";
     attributes += this.#acknowledgement(isCreation);
     // XEP-0124 §16.4: with several streams, every body that is not empty says which one it is of;

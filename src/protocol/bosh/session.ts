@@ -68,7 +68,7 @@ export class BoshSession {
 
   constructor(now: number, request: RequestId, init: SessionInit) {
     const { creation, opening, ...rest } = init;
-    this.#init = { ...rest, creation: { rid: creation.rid, ver: creation.ver } };
+    this.#init = { ...rest, creationRid: creation.rid, isLegacy: creation.ver === undefined };
     this.granted = grant(creation, rest.limits);
     this.#window = new RequestWindow(creation.rid, this.granted.requests, rest.limits.queuedBytes);
     this.#admission = new Admission(init, this.granted);
@@ -466,7 +466,7 @@ export class BoshSession {
 
   #respond(request: RequestId, body: Uint8Array<ArrayBuffer>, condition?: TerminalCondition): void {
     // §17.1: clients without `ver` know only HTTP's own errors.
-    const status = this.#init.creation.ver === undefined ? httpStatus(condition) : 200;
+    const status = this.#init.isLegacy ? httpStatus(condition) : 200;
     this.#act({ type: "respond", request, status, body });
   }
 

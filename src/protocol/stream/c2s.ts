@@ -34,7 +34,7 @@ import { checkHeader, headerBytes, readHeader } from "./header.ts";
 import { NS } from "../xml/names.ts";
 import type { XmlErrorKind } from "../xml/errors.ts";
 import type { Payload } from "../xml/payload.ts";
-import { type XmlHeader, XmlTokenizer } from "../xml/tokenizer.ts";
+import { type XmlHeader, type XmlLimits, XmlTokenizer } from "../xml/tokenizer.ts";
 
 /** What a client asks a stream for (RFC 6120 §4.7). */
 export interface StreamOpening {
@@ -72,8 +72,8 @@ export interface C2sOptions {
   readonly tls: "required" | "optional" | "never";
   /** The connection has been TLS from its first byte (XEP-0368). */
   readonly direct: boolean;
-  /** Bytes of one payload from the server, and elements open at once. */
-  readonly limits: { readonly payloadBytes: number; readonly depth: number };
+  /** Of what the server sends. */
+  readonly limits: XmlLimits;
   /** Milliseconds that the server has for its header and features; afresh after TLS. */
   readonly timeout: number;
   /** Once authenticated, the stream is never silent for longer (milliseconds); 0: it may be. */
@@ -99,9 +99,6 @@ export type C2sAction =
 /** Milliseconds that the server has to answer our closing tag (RFC 6120 §4.4). */
 export const CLOSE_TIMEOUT = 2_000;
 
-/** Attributes and declarations that one element of the server may have. */
-const MAX_ATTRIBUTES = 128;
-
 type State = "idle" | "negotiating" | "proceed" | "securing" | "open" | "closing" | "ended";
 
 /** What the client did before the stream was up, in order. */
@@ -114,7 +111,11 @@ export interface Restart {
 }
 
 export class C2sStream {
-  readonly #options: C2sOptions;
+  // What lives as long as the client is kept field by field: an object of options would be as much again.
+  readonly #tls: C2sOptions["tls"];
+  readonly #timeout: number;
+  readonly #keepalive: number;
+  readonly #hidden: HiddenSasl | undefined;
   readonly #tokenizer: XmlTokenizer;
   #state: State = "idle";
   #opening: StreamOpening;
@@ -132,10 +133,13 @@ export class C2sStream {
   readonly #actions = new ActionQueue<C2sAction>();
 
   constructor(options: C2sOptions) {
-    this.#options = options;
+    this.#tls = options.tls;
+    this.#timeout = options.timeout;
+    this.#keepalive = options.keepalive;
+    this.#hidden = options.hidden;
     this.#opening = options.opening;
     this.#encrypted = options.direct;
-    this.#tokenizer = new XmlTokenizer({ ...options.limits, attributes: MAX_ATTRIBUTES });
+    this.#tokenizer = new XmlTokenizer(options.limits);
   }
 
   /** The transport is up; direct TLS has been negotiated. */
@@ -238,7 +242,7 @@ export class C2sStream {
       : this.#header === undefined
       ? "no stream header"
       : "no stream features";
-    this.#fail(`${missing} from the server within ${this.#options.timeout / 1000} s`);
+    this.#fail(`${missing} from the server within ${this.#timeout / 1000} s`);
   }
 
   poll(): C2sAction | undefined {
@@ -257,7 +261,7 @@ export class C2sStream {
 
   #negotiate(now: number): void {
     this.#state = "negotiating";
-    this.#deadline = now + this.#options.timeout;
+    this.#deadline = now + this.#timeout;
     this.#writeHeader();
   }
 
@@ -293,9 +297,7 @@ export class C2sStream {
           this.#loggedIn(now);
         }
         this.#payloads.push(
-          is(payload, NS.STREAMS, "features")
-            ? readFeatures(payload, this.#options.hidden).shown
-            : payload,
+          is(payload, NS.STREAMS, "features") ? readFeatures(payload, this.#hidden).shown : payload,
         );
         return;
       case "idle":
@@ -308,17 +310,17 @@ export class C2sStream {
   }
 
   #firstFeatures(now: number, payload: Payload): void {
-    const { startTls, shown } = readFeatures(payload, this.#options.hidden);
+    const { startTls, shown } = readFeatures(payload, this.#hidden);
     if (!this.#encrypted) {
-      if (startTls && this.#options.tls !== "never") {
+      if (startTls && this.#tls !== "never") {
         this.#state = "proceed";
-        this.#deadline = now + this.#options.timeout;
+        this.#deadline = now + this.#timeout;
         return this.#write(START_TLS);
       }
-      if (this.#options.tls === "required") {
+      if (this.#tls === "required") {
         return this.#fail(
           `the server offers no STARTTLS; to connect without encryption, write tls = "optional" ` +
-            `or tls = "never" for the domain ${this.#options.opening.to}`,
+            `or tls = "never" for the domain ${this.#opening.to}`,
         );
       }
     }
@@ -339,15 +341,14 @@ export class C2sStream {
    * new stream is there, for nothing may stand before the header that begins it.
    */
   #loggedIn(now: number): void {
-    const { keepalive } = this.#options;
-    if (keepalive > 0 && this.#state === "open") this.#deadline = now + keepalive / 2;
+    if (this.#keepalive > 0 && this.#state === "open") this.#deadline = now + this.#keepalive / 2;
   }
 
   /** Looks twice in the time, so that a write needs no clock. */
   #keepAlive(now: number): void {
     if (!this.#wrote) this.#write(BLANK);
     this.#wrote = false;
-    this.#deadline = now + this.#options.keepalive / 2;
+    this.#deadline = now + this.#keepalive / 2;
   }
 
   #answerToStartTls(payload: Payload): void {
@@ -408,7 +409,7 @@ export class C2sStream {
   }
 
   #forward(content: Uint8Array): void {
-    const { hidden } = this.#options;
+    const hidden = this.#hidden;
     if (hidden === undefined || this.#authenticated) return this.#write(content);
     const { content: allowed, failures } = judgeLogins(content, hidden);
     if (allowed.length > 0) this.#write(allowed);

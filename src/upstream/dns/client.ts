@@ -1,4 +1,4 @@
-import type { Clock } from "../../clock.ts";
+import type { Appointment, Clock } from "../../clock.ts";
 import { NetworkError } from "../failure.ts";
 import { type Answer, answerOf, MAX_ALIASES } from "./answer.ts";
 import { Exchange, type ServerAddress } from "./exchange.ts";
@@ -98,7 +98,7 @@ export class DnsClient {
     /** Those that have not failed yet; the one whose turn it is comes first. */
     const left = [...servers];
     let sent = 0;
-    let stopClock = () => {};
+    let patience: Appointment | undefined;
     const attempt = async (server: ServerAddress) => {
       try {
         const known = exchanges.get(server);
@@ -115,24 +115,24 @@ export class DnsClient {
           return reject(error);
         }
         // It is another one's turn at once.
-        stopClock();
+        patience?.cancel();
         next();
       }
     };
     const next = () => {
-      const patience = PATIENCE[sent];
-      if (patience === undefined) return reject(new NetworkError(NO_ANSWER));
+      const ms = PATIENCE[sent];
+      if (ms === undefined) return reject(new NetworkError(NO_ANSWER));
       sent++;
       const server = left.shift()!;
       left.push(server);
-      stopClock = this.#clock.after(patience, next);
+      patience = this.#clock.after(ms, { wake: next });
       void attempt(server);
     };
     next();
     try {
       return await promise;
     } finally {
-      stopClock();
+      patience?.cancel();
       answered.abort();
     }
   }

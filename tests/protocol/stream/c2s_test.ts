@@ -32,7 +32,7 @@ class Conversation {
       opening: { to: "example.test", version: "1.0" },
       tls: "never",
       direct: false,
-      limits: { payloadBytes: 10_000, depth: 50 },
+      limits: { payloadBytes: 10_000, depth: 50, attributes: 128 },
       timeout: TIMEOUT,
       keepalive: 0,
       ...options,
@@ -139,7 +139,7 @@ Deno.test("U-003 the header that is shown is the server's; id, from and language
       opening: { to: "example.test", version: "1.0" },
       tls: "never",
       direct: false,
-      limits: { payloadBytes: 1000, depth: 10 },
+      limits: { payloadBytes: 1000, depth: 10, attributes: 128 },
       timeout: TIMEOUT,
       keepalive: 0,
     });
