@@ -25,8 +25,10 @@ export interface BoshResponse {
   readonly pipelines?: boolean | undefined;
 }
 
-/** Takes the response to one request. */
-export type BoshReply = (response: BoshResponse) => void;
+/** A request, to its session: somebody who takes the response. */
+export interface Asker {
+  respond(response: BoshResponse): void;
+}
 
 /** What the endpoint knows of a session that is to be. */
 export interface BoshCreation {
@@ -70,7 +72,7 @@ export class BoshActor implements Actor {
   readonly #domain: string;
   readonly #created: number;
   /** Of requests without a response; few. */
-  #waiting: readonly WaitingReply[] = NONE;
+  #waiting: readonly Waiting[] = NONE;
   /** By the session's names for them; nearly always one. */
   #upstreams: readonly { readonly stream: string; readonly upstream: Upstream }[] = [];
   /** Where the stream goes that is about to be opened. */
@@ -78,8 +80,8 @@ export class BoshActor implements Actor {
   #nextRequest = 0;
   #ended = false;
 
-  /** Opens a session; the creation request is answered through `reply`. */
-  constructor(shell: SessionShell, init: BoshCreation, reply: BoshReply) {
+  /** Opens a session; the creation request is answered to `asker`. */
+  constructor(shell: SessionShell, init: BoshCreation, asker: Asker) {
     const { clock, registry, emit } = shell;
     this.#shell = shell;
     this.#client = init.client;
@@ -93,7 +95,7 @@ export class BoshActor implements Actor {
     this.#created = clock.now();
     this.#alarm = new Alarm(clock, this);
     this.#target = init.target;
-    this.#session = new BoshSession(this.#created, this.#register(reply), {
+    this.#session = new BoshSession(this.#created, this.#register(asker), {
       sid: this.#sid,
       creation: init.creation,
       opening: init.target.opening,
@@ -119,21 +121,21 @@ export class BoshActor implements Actor {
   // ---- from the client
 
   /** A request; the number is for {@link abandon}. */
-  request(body: SessionRequest, reply: BoshReply): RequestId {
-    const id = this.#register(reply);
+  request(body: SessionRequest, asker: Asker): RequestId {
+    const id = this.#register(asker);
     this.#input((now) => this.#session.request(now, id, body));
     return id;
   }
 
   /** A request that broke a rule which ends the session. */
-  refuse(condition: TerminalCondition, reason: string, reply: BoshReply): void {
-    const id = this.#register(reply);
+  refuse(condition: TerminalCondition, reason: string, asker: Asker): void {
+    const id = this.#register(asker);
     this.#input((now) => this.#session.refuse(now, id, condition, reason));
   }
 
   /** The client's connection went away before the request was answered. */
   abandon(id: RequestId): void {
-    if (this.#takeReply(id)) this.#input((now) => this.#session.abandon(now, id));
+    if (this.#takeAsker(id)) this.#input((now) => this.#session.abandon(now, id));
   }
 
   /** The creation request's number, for {@link abandon}. */
@@ -167,20 +169,20 @@ export class BoshActor implements Actor {
 
   // ---- the shell
 
-  #register(reply: BoshReply): RequestId {
+  #register(asker: Asker): RequestId {
     const request = this.#nextRequest++;
-    const entry = { request, reply };
+    const entry = { request, asker };
     this.#waiting = this.#waiting.length === 0 ? [entry] : this.#waiting.concat(entry);
     return request;
   }
 
-  #takeReply(request: RequestId): BoshReply | undefined {
+  #takeAsker(request: RequestId): Asker | undefined {
     const entry = this.#waiting.find((entry) => entry.request === request);
     if (entry === undefined) return undefined;
     this.#waiting = this.#waiting.length === 1
       ? NONE
       : this.#waiting.filter((other) => other !== entry);
-    return entry.reply;
+    return entry.asker;
   }
 
   #upstream(stream: string): Upstream | undefined {
@@ -204,7 +206,7 @@ export class BoshActor implements Actor {
   #perform(action: BoshAction): void {
     switch (action.type) {
       case "respond":
-        this.#takeReply(action.request)?.({
+        this.#takeAsker(action.request)?.respond({
           status: action.status,
           body: action.body,
           contentType: this.contentType,
@@ -283,7 +285,7 @@ export class BoshActor implements Actor {
     const body = terminalBody("internal-server-error", reason);
     const waiting = this.#waiting;
     this.#waiting = NONE;
-    for (const { reply } of waiting) reply({ status: 200, body });
+    for (const { asker } of waiting) asker.respond({ status: 200, body });
     emit({
       type: "session-ended",
       session: this.name,
@@ -319,12 +321,12 @@ class StreamEvents implements UpstreamEvents {
   }
 }
 
-interface WaitingReply {
+interface Waiting {
   readonly request: RequestId;
-  readonly reply: BoshReply;
+  readonly asker: Asker;
 }
 
-const NONE: readonly WaitingReply[] = [];
+const NONE: readonly Waiting[] = [];
 
 function sha1(text: string): string {
   return createHash("sha1").update(text).digest("hex");

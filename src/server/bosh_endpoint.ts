@@ -6,10 +6,15 @@ import { EMPTY_BODY, refusalBody, terminalBody } from "../protocol/bosh/response
 import type { RequestId } from "../protocol/bosh/window.ts";
 import { NS } from "../protocol/xml/names.ts";
 import { XmlTokenizer } from "../protocol/xml/tokenizer.ts";
-import { BoshActor, type BoshReply, type BoshResponse } from "./bosh_actor.ts";
-import type { Answer, Exchange, Handler } from "./exchange.ts";
+import { type Asker, BoshActor, type BoshResponse } from "./bosh_actor.ts";
+import type { Answer, Exchange, Handler, LossWatcher } from "./exchange.ts";
 import { CommonHeaders, pipelines, preflight, textAnswer } from "./http.ts";
-import { isScriptRequest, readScriptRequest, scriptAnswer } from "./script_syntax.ts";
+import {
+  isScriptRequest,
+  type LegibleRequest,
+  readScriptRequest,
+  scriptAnswer,
+} from "./script_syntax.ts";
 import type { SessionShell } from "./session_shell.ts";
 import { chooseStream } from "./stream_choice.ts";
 
@@ -66,10 +71,7 @@ export function boshEndpoint(shell: SessionShell): Handler {
         const reason = "The request has no <body/>.\n";
         return exchange.respond(textAnswer(400, reason, common.for(exchange)));
       }
-      const headers = xml.for(exchange);
-      respondTo(bytes, exchange, false, ({ status, body, contentType, pipelines }) => {
-        exchange.respond({ status, body, headers: withType(headers, contentType), pipelines });
-      });
+      respondTo(bytes, new PendingRequest(exchange, xml.for(exchange)), false);
     });
   }
 
@@ -81,35 +83,23 @@ export function boshEndpoint(shell: SessionShell): Handler {
     if (request.type === "refused") {
       return textAnswer(400, `${request.reason}\n`, common.for(exchange));
     }
-    const isScript = request.type === "script";
-    const headers = xml.for(exchange);
-    respondTo(request.body, exchange, isScript, ({ status, body, contentType }) => {
-      if (request.type === "data") {
-        return exchange.respond({ status, body, headers: withType(headers, contentType) });
-      }
-      const type = isScript && contentType !== undefined ? contentType : SCRIPT;
-      exchange.respond(scriptAnswer(request, body, withType(headers, type)));
-    });
+    const pending = new PendingRequest(exchange, xml.for(exchange), request);
+    respondTo(request.body, pending, request.type === "script");
     return undefined;
   }
 
   /** Has one request body answered, now or when its session has the response. */
-  function respondTo(
-    bytes: Uint8Array,
-    exchange: Exchange,
-    isScript: boolean,
-    reply: BoshReply,
-  ): void {
+  function respondTo(bytes: Uint8Array, pending: PendingRequest, isScript: boolean): void {
     const body = isScript ? readScriptBody(bytes, tokenizer) : readBody(bytes, tokenizer);
     // Bytes that are not UTF-8 are refused in any case. Whether a client says that its are of
     // another kind is asked once a session: every header that is looked up costs something.
-    const charset = body.type === "continue" ? undefined : declaredCharset(exchange);
+    const charset = body.type === "continue" ? undefined : declaredCharset(pending.exchange);
     if (charset !== undefined) {
-      return reply(terminal("bad-request", `only UTF-8 is read, not ${charset}`));
+      return pending.respond(terminal("bad-request", `only UTF-8 is read, not ${charset}`));
     }
     if (body.type === "create") {
       const contentType = allowedType(body.contentType, isScript);
-      return create(body, exchange, contentType, reply);
+      return create(body, pending, contentType);
     }
     const sid = body.type === "continue" ? body.sid : body.session?.sid;
     const actor = sid === undefined ? undefined : registry.get(sid);
@@ -117,31 +107,34 @@ export function boshEndpoint(shell: SessionShell): Handler {
     // session MUST be sent using Script Syntax".
     if (actor === undefined || actor.isScript !== isScript) {
       const { condition, reason } = body.type === "refused" ? body : NO_SESSION;
-      return reply(farewell(sid, isScript) ?? terminal(condition, reason));
+      return pending.respond(farewell(sid, isScript) ?? terminal(condition, reason));
     }
-    if (body.type === "refused") return actor.refuse(body.condition, body.reason, reply);
-    const request = actor.request(body, reply);
-    abandonWhenLost(exchange, actor, request, reply);
+    if (body.type === "refused") return actor.refuse(body.condition, body.reason, pending);
+    pending.watch(actor, actor.request(body, pending));
   }
 
   function create(
     body: CreationRequest,
-    exchange: Exchange,
+    pending: PendingRequest,
     contentType: string | undefined,
-    reply: BoshReply,
   ): void {
+    const { exchange } = pending;
     // A page that lost its sid goes on posting stanzas: it has no use for a new session.
     if (body.stream.to === undefined && body.content.length > 0) {
-      return reply(terminal("improper-addressing", "a request with neither sid nor 'to'", body));
+      return pending.respond(
+        terminal("improper-addressing", "a request with neither sid nor 'to'", body),
+      );
     }
     const target = chooseStream(config, body.stream);
-    if (target.type === "refused") return reply(terminal(target.condition, target.reason, body));
+    if (target.type === "refused") {
+      return pending.respond(terminal(target.condition, target.reason, body));
+    }
     const { refusal } = registry;
-    if (refusal) return reply(terminal(refusal.condition, refusal.reason, body));
+    if (refusal) return pending.respond(terminal(refusal.condition, refusal.reason, body));
     const assembler = body.octets && new ContentAssembler(new XmlTokenizer(limits, ASSUMED));
     const payloads = payloadsOf(body, assembler);
     if (payloads.type === "refused") {
-      return reply(terminal(payloads.condition, payloads.reason, body));
+      return pending.respond(terminal(payloads.condition, payloads.reason, body));
     }
     const agent = exchange.header("user-agent");
     const init = {
@@ -155,8 +148,7 @@ export function boshEndpoint(shell: SessionShell): Handler {
       pipelines: pipelines(agent),
       contentType,
     };
-    const actor = new BoshActor(shell, init, reply);
-    abandonWhenLost(exchange, actor, BoshActor.CREATION, reply);
+    pending.watch(new BoshActor(shell, init, pending), BoshActor.CREATION);
   }
 
   /** Why a session ended that is no more, if it is known. */
@@ -212,15 +204,48 @@ function declaredCharset(exchange: Exchange): string | undefined {
   return match === null || /^(?:utf-?8|us-ascii)$/i.test(match[1]!) ? undefined : match[1];
 }
 
-/** A request whose client has left is none; its exchange is only brought to its end. */
-function abandonWhenLost(
-  exchange: Exchange,
-  actor: BoshActor,
-  request: RequestId,
-  reply: BoshReply,
-): void {
-  exchange.onLost(() => {
-    actor.abandon(request);
-    reply({ status: 200, body: EMPTY_BODY });
-  });
+/**
+ * A request until it is answered. It is one object, and no function for each thing that may happen to
+ * it: of these there is one for each client at any time.
+ */
+class PendingRequest implements Asker, LossWatcher {
+  readonly exchange: Exchange;
+  readonly #headers: Readonly<Record<string, string>>;
+  /** `undefined`: a POST. */
+  readonly #script: LegibleRequest | undefined;
+  #actor: BoshActor | undefined;
+  #id: RequestId = 0;
+
+  constructor(
+    exchange: Exchange,
+    headers: Readonly<Record<string, string>>,
+    script?: LegibleRequest,
+  ) {
+    this.exchange = exchange;
+    this.#headers = headers;
+    this.#script = script;
+  }
+
+  respond({ status, body, contentType, pipelines }: BoshResponse): void {
+    const script = this.#script;
+    if (script === undefined || script.type === "data") {
+      const headers = withType(this.#headers, contentType);
+      return this.exchange.respond({ status, body, headers, pipelines });
+    }
+    const type = script.type === "script" && contentType !== undefined ? contentType : SCRIPT;
+    this.exchange.respond(scriptAnswer(script, body, withType(this.#headers, type)));
+  }
+
+  /** Its session has it under this number. */
+  watch(actor: BoshActor, id: RequestId): void {
+    this.#actor = actor;
+    this.#id = id;
+    this.exchange.onLost(this);
+  }
+
+  /** A request whose client has left is none; its exchange is only brought to its end. */
+  lost(): void {
+    this.#actor?.abandon(this.#id);
+    this.respond({ status: 200, body: EMPTY_BODY });
+  }
 }

@@ -29,10 +29,10 @@ export interface Exchange {
    */
   respond(answer: Answer): void;
   /**
-   * `lost` is called once if the client's connection goes away before the answer is written. The
+   * The watcher is told once if the client's connection goes away before the answer is written. The
    * exchange wants an answer all the same.
    */
-  onLost(lost: () => void): void;
+  onLost(watcher: LossWatcher): void;
   /**
    * Turns the exchange into a WebSocket. Call it at most once, and return its
    * `answer` from the handler. `undefined`: the request is not a WebSocket handshake.
@@ -41,6 +41,11 @@ export interface Exchange {
     options: UpgradeOptions,
     events: MessageEvents,
   ): { answer: Answer; socket: MessageSocket } | undefined;
+}
+
+/** Who wants to know that a client has left. */
+export interface LossWatcher {
+  lost(): void;
 }
 
 export interface Peer {

@@ -10,6 +10,7 @@ import type {
   Answer,
   Exchange,
   Handler,
+  LossWatcher,
   MessageEvents,
   MessageSocket,
   Peer,
@@ -154,11 +155,11 @@ class DenoExchange implements Exchange {
     }
   }
 
-  onLost(lost: () => void): void {
+  onLost(watcher: LossWatcher): void {
     if (this.#isAnswered) return;
     const { signal } = this.#request;
-    if (signal.aborted) lost();
-    else signal.addEventListener("abort", lost, { once: true });
+    if (signal.aborted) watcher.lost();
+    else signal.addEventListener("abort", () => watcher.lost(), { once: true });
   }
 
   async #body(max: number): Promise<Uint8Array | undefined> {

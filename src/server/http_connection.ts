@@ -14,6 +14,7 @@ import type {
   Answer,
   Exchange,
   Handler,
+  LossWatcher,
   MessageEvents,
   MessageSocket,
   Peer,
@@ -401,7 +402,7 @@ class SocketsExchange implements Exchange {
   readonly request: Request;
   readonly #connection: HttpConnection;
   #take: ((bytes: Uint8Array | undefined) => void) | undefined;
-  #lost: (() => void) | undefined;
+  #watcher: LossWatcher | undefined;
   #isForsaken = false;
 
   constructor(connection: HttpConnection, request: Request) {
@@ -442,9 +443,9 @@ class SocketsExchange implements Exchange {
     this.#connection.answer(this, answer);
   }
 
-  onLost(lost: () => void): void {
-    if (this.#isForsaken) lost();
-    else this.#lost = lost;
+  onLost(watcher: LossWatcher): void {
+    if (this.#isForsaken) watcher.lost();
+    else this.#watcher = watcher;
   }
 
   upgrade(
@@ -479,7 +480,7 @@ class SocketsExchange implements Exchange {
   forsake(): void {
     if (this.#isForsaken) return;
     this.#isForsaken = true;
-    this.#lost?.();
+    this.#watcher?.lost();
   }
 }
 

@@ -6,11 +6,15 @@ import type { Answer } from "./exchange.ts";
  * XEP-0252, whose query is the bare `<body/>`.
  */
 export type ScriptRequest =
-  | { readonly type: "data"; readonly body: Uint8Array }
-  | { readonly type: "jsonp"; readonly body: Uint8Array; readonly callback: string }
-  | { readonly type: "script"; readonly body: Uint8Array }
+  | LegibleRequest
   /** Not to be answered with anything of the query in it. */
   | { readonly type: "refused"; readonly reason: string };
+
+/** One that holds a `<body/>`. */
+export type LegibleRequest =
+  | { readonly type: "data"; readonly body: Uint8Array }
+  | { readonly type: "jsonp"; readonly body: Uint8Array; readonly callback: string }
+  | { readonly type: "script"; readonly body: Uint8Array };
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -44,7 +48,7 @@ export function readScriptRequest(query: string): ScriptRequest {
 
 /** The answer to a request whose page runs it as a script. */
 export function scriptAnswer(
-  request: ScriptRequest & { type: "jsonp" | "script" },
+  request: LegibleRequest & { type: "jsonp" | "script" },
   body: Uint8Array,
   headers: Readonly<Record<string, string>>,
 ): Answer {

@@ -135,7 +135,7 @@ Deno.test("B-078 all requests of a client that ends its side are given up, and a
   let held = 0;
   await using front = await listen((exchange) => {
     held++;
-    exchange.onLost(() => exchange.respond({ ...ok, body: exchange.path }));
+    exchange.onLost({ lost: () => exchange.respond({ ...ok, body: exchange.path }) });
     return undefined;
   });
   const conn = await front.connect();
@@ -175,7 +175,7 @@ Deno.test("a WebSocket whose client has ended its side before it began is over",
   const conn = await front.connect();
   await send(conn, GET + UPGRADE);
   const exchange = await until(() => held, "a request is held");
-  const left = new Promise<void>((resolve) => exchange.onLost(resolve));
+  const left = new Promise<void>((resolve) => exchange.onLost({ lost: resolve }));
   await conn.closeWrite();
   await left;
   exchange.respond(ok);
@@ -218,9 +218,11 @@ Deno.test("a fault in one request's loss keeps it from no other", async () => {
       exchange.respond(ok);
       throw new Error("a mistake that ends the connection");
     }
-    exchange.onLost(() => {
-      if (exchange.path === "/b") return lost.resolve();
-      throw new Error("a mistake");
+    exchange.onLost({
+      lost() {
+        if (exchange.path === "/b") return lost.resolve();
+        throw new Error("a mistake");
+      },
     });
     return undefined;
   }, { onFault: (error) => faults.push(error) });

@@ -97,7 +97,7 @@ besideSessions(
     let isLost = false;
     wire.write(head("/hold") + head("POST /length", "Content-Length: 10"));
     await until(() => stage.held.length === 1);
-    stage.held[0]!.onLost(() => isLost = true);
+    stage.held[0]!.onLost({ lost: () => void (isLost = true) });
     assert.ok(await timeOf(stage, wire, "") <= bodyTimeout + TICK);
     assert.equal(wire.received, "");
     await wire.closed();

@@ -107,7 +107,7 @@ Deno.test("a client that ends its side gets its answers, those of held requests 
   wire.write(head("/hold").repeat(3));
   await until(() => stage.held.length === 3);
   let lost = 0;
-  for (const exchange of stage.held) exchange.onLost(() => lost++);
+  for (const exchange of stage.held) exchange.onLost({ lost: () => void (lost++) });
   wire.end();
   await until(() => lost === 3);
   for (const exchange of stage.held.splice(0).reverse()) exchange.respond(OK);
@@ -147,11 +147,11 @@ Deno.test("an exchange may be answered late or twice: nothing comes of it, and n
   await until(() => stage.held.length === 1);
   assert.doesNotMatch(wire.received, /twice/);
   let lost = 0;
-  stage.held[0]!.onLost(() => lost++);
+  stage.held[0]!.onLost({ lost: () => void (lost++) });
   wire.reset();
   await until(() => lost === 1);
   stage.held.shift()!.respond(OK);
-  exchange.onLost(() => lost++);
+  exchange.onLost({ lost: () => void (lost++) });
   exchange.readBody(10, () => {});
   await settled();
   assert.equal(lost, 1);
@@ -271,7 +271,7 @@ const MISTAKES: Readonly<
     (exchange) => exchange.respond({ status: 200, headers: { "a b": "\r\n" } }),
     true,
   ],
-  "throws when its client is lost": [(exchange) => exchange.onLost(fail), false],
+  "throws when its client is lost": [(exchange) => exchange.onLost({ lost: fail }), false],
 };
 
 for (const [what, [work, isAnswered]] of Object.entries(MISTAKES)) {

@@ -212,7 +212,7 @@ Deno.test("write_timeout ends a client of TLS that reads nothing", async () => {
   await conn.write(GET);
   await until(() => front.requests[0], "the request is there");
   const lost = Promise.withResolvers<void>();
-  front.requests[0]!.onLost(lost.resolve);
+  front.requests[0]!.onLost({ lost: lost.resolve });
   await new Promise((resolve) => setTimeout(resolve, 200));
   front.clock.advance(http.writeTimeout + 2_000);
   await assert.rejects(async () => {

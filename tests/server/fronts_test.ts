@@ -67,7 +67,7 @@ onBothFronts("B-078 a client that leaves is noticed while its request is held", 
   const held = Promise.withResolvers<void>();
   const listener = await listen(async (exchange) => {
     await bodyOf(exchange, 100);
-    exchange.onLost(lost.resolve);
+    exchange.onLost({ lost: lost.resolve });
     held.resolve();
     await lost.promise;
     return ok;
