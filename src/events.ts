@@ -57,20 +57,40 @@ export type ManagerEvent =
     /** The bytes are the receiver's to keep. */
     readonly payloads: readonly Payload[];
   }
-  /** A listener has no room for more connections; comes at most once in ten seconds. */
+  /** A limit bites; comes at most once in ten seconds for each of them. */
   | {
-    readonly type: "connections-refused";
-    /** The key of the limit that the last one met. */
-    readonly limit: "max_connections" | "max_connections_per_address";
-    /** Where the last one came from. */
+    readonly type: "limit-reached";
+    readonly limit: LimitName;
+    /** Whom it met last; `""`: nobody in particular. */
     readonly address: string;
-    /** Since the event before. */
+    /** How often, since the event before. */
     readonly count: number;
   }
   /** A client did not come into TLS; strangers can make it come often. */
   | { readonly type: "handshake-failed"; readonly address: string; readonly reason: string }
   /** A fault of ours: one session ended for it, the process goes on. */
   | { readonly type: "fault"; readonly session: string | undefined; readonly error: unknown };
+
+/** A limit by its key in the configuration. */
+export type LimitName =
+  | "http.body_timeout"
+  | "http.head_timeout"
+  | "http.max_body"
+  | "http.write_timeout"
+  | "limits.bodies"
+  | "limits.client_stanza"
+  | "limits.connecting"
+  | "limits.depth"
+  | "limits.lookups"
+  | "limits.memory"
+  | "limits.new_sessions_per_minute"
+  | "limits.queued_bytes"
+  | "limits.sessions"
+  | "limits.sessions_per_address"
+  | "limits.unauthenticated_bytes"
+  | "limits.unauthenticated_time"
+  | "listen.max_connections"
+  | "listen.max_connections_per_address";
 
 /** The step of reaching an XMPP server in which something happened. */
 export type UpstreamPhase = "lookup" | "tcp" | "tls" | "stream";

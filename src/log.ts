@@ -88,9 +88,10 @@ export function eventLogger(log: Log): EventSink {
         const fields = { session, domain, ...clientFields(client), stanzas: payloads.length };
         return log.warn("stanzas not delivered", fields);
       }
-      case "connections-refused": {
+      case "limit-reached": {
         const { limit, address, count } = event;
-        return log.warn("connections refused", { limit: `listen.${limit}`, address, count });
+        const client = address === "" ? undefined : address;
+        return log.warn("limit reached", { limit, times: count, client });
       }
       case "handshake-failed": {
         const { address, reason } = event;

@@ -1,7 +1,8 @@
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config, ListenConfig, Service } from "./config/config.ts";
 import { domainKey, findDomain } from "./config/domains.ts";
-import type { ManagerEvent } from "./events.ts";
+import type { LimitName, ManagerEvent } from "./events.ts";
+import { BodyRoom } from "./server/body_room.ts";
 import { boshEndpoint } from "./server/bosh_endpoint.ts";
 import { TrustedProxies } from "./server/client_address.ts";
 import { discoveryRoutes } from "./server/discovery.ts";
@@ -9,8 +10,12 @@ import type { Handler } from "./server/exchange.ts";
 import { denoFetch, listenDeno } from "./server/front_deno.ts";
 import { listenSockets } from "./server/front_sockets.ts";
 import { type Route, router } from "./server/http.ts";
+import { LimitReports } from "./server/limit_reports.ts";
 import type { Listener } from "./server/listener.ts";
+import { MemoryCeiling } from "./server/memory_guard.ts";
+import { controlGroupCeiling, memoryUse } from "./server/process_memory.ts";
 import { Registry } from "./server/registry.ts";
+import { SessionLimits } from "./server/session_limits.ts";
 import type { SessionShell } from "./server/session_shell.ts";
 import { wantsWebSocket, websocketEndpoint } from "./server/websocket_endpoint.ts";
 import type { Connector } from "./upstream/connector.ts";
@@ -38,6 +43,7 @@ export class ConnectionManager implements AsyncDisposable {
   /** A `Deno.serve` handler that serves everything. */
   readonly fetch: (request: Request, info: Deno.ServeHandlerInfo) => Promise<Response>;
   readonly #registry: Registry;
+  readonly #limits: LimitReports;
   readonly #routes: Readonly<Record<Service, readonly Route[]>>;
   readonly #pages: readonly Route[];
   readonly #proxies: TrustedProxies;
@@ -52,11 +58,21 @@ export class ConnectionManager implements AsyncDisposable {
     this.#http = config.http;
     this.#proxies = new TrustedProxies(config.http);
     this.#pages = options.pages ?? [];
-    this.#registry = new Registry(config.limits.sessions, clock);
+    const limits = new LimitReports(clock, onEvent);
+    this.#limits = limits;
+    const memory = new MemoryCeiling({
+      ceiling: config.limits.memory ?? controlGroupCeiling(),
+      clock,
+      measure: memoryUse,
+    });
+    const isExempt = (address: string) => this.#proxies.trusts({ address, port: 0 });
+    const sessionLimits = new SessionLimits({ limits: config.limits, clock, memory, isExempt });
+    this.#registry = new Registry(sessionLimits, clock);
     const builtIn = () =>
       tcpConnector({
         settings: (domain) => findDomain(config, domainKey(domain) ?? domain),
         limits: config.limits,
+        onLimit: (limit, address) => limits.met(limit, address),
         clock,
         emit: onEvent,
         random: Math.random,
@@ -68,6 +84,8 @@ export class ConnectionManager implements AsyncDisposable {
       clock,
       connector,
       registry: this.#registry,
+      limits,
+      bodies: new BodyRoom(config.limits.bodies),
       proxies: this.#proxies,
       emit: onEvent,
     };
@@ -97,7 +115,7 @@ export class ConnectionManager implements AsyncDisposable {
       timeouts: this.#http,
       clock: this.#clock,
       trusts: (peer) => this.#proxies.trusts(peer),
-      onRefused: (refused) => this.#emit({ type: "connections-refused", ...refused }),
+      onLimit: (limit, address) => this.#limits.met(limit, address),
       onHandshakeFailed: (failure) => this.#emit({ type: "handshake-failed", ...failure }),
       onFault,
     });
@@ -106,6 +124,11 @@ export class ConnectionManager implements AsyncDisposable {
   /** To be told of a mistake of ours that no session could be blamed for. */
   fault(error: unknown): void {
     this.#emit({ type: "fault", session: undefined, error });
+  }
+
+  /** How often each limit has bitten since the beginning; those that never did are missing. */
+  get limitsReached(): ReadonlyMap<LimitName, number> {
+    return this.#limits.totals;
   }
 
   /** Sessions there are now. */

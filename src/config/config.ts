@@ -107,6 +107,20 @@ export interface WebSocketConfig {
 
 export interface LimitsConfig {
   readonly sessions: number;
+  /** Of those, from one address (an IPv6 /64 counts as one). */
+  readonly sessionsPerAddress: number;
+  readonly newSessionsPerMinute: number;
+  /** Streams that are being opened at a time. */
+  readonly connecting: number;
+  /** Names that are being looked up at a time. */
+  readonly lookups: number;
+  /** Bytes of the bigger request bodies that are being read, of all clients together. */
+  readonly bodies: number;
+  /** Bytes of resident memory above which nobody new is served; `undefined`: the control group's. */
+  readonly memory: number | undefined;
+  /** Bytes and milliseconds that a client has until it has authenticated. */
+  readonly unauthenticatedBytes: number;
+  readonly unauthenticatedTime: number;
   readonly clientStanza: number;
   readonly serverStanza: number;
   readonly depth: number;

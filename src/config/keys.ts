@@ -222,6 +222,46 @@ export const sections = {
       10_000,
       "Sessions at a time, BOSH and WebSocket together.",
     ),
+    sessions_per_address: key(
+      kinds.integer(1, 10_000_000),
+      200,
+      "Of those, from one address (IPv6: one /64) that is no trusted proxy.",
+    ),
+    new_sessions_per_minute: key(
+      kinds.integer(1, 10_000_000),
+      600,
+      "Sessions that such an address may open in a minute.",
+    ),
+    connecting: key(
+      kinds.integer(1, 1_000_000),
+      2_000,
+      "Streams to XMPP servers that are being opened at a time.",
+    ),
+    lookups: key(
+      kinds.integer(1, 1_000_000),
+      500,
+      "Names that are being looked up at a time.",
+    ),
+    bodies: key(
+      kinds.integer(1_048_576, 1_099_511_627_776),
+      67_108_864,
+      "Bytes of request bodies that are being read at a time, of all clients; up to 4096 bytes are free.",
+    ),
+    memory: absent(
+      kinds.integer(67_108_864, 1_099_511_627_776),
+      "400_000_000",
+      "Bytes of memory (RSS) above which nobody new is served. Absent: 80 % of the control group's.",
+    ),
+    unauthenticated_bytes: key(
+      kinds.integer(10_000, 67_108_864),
+      65_536,
+      "Bytes that a client may send before it has authenticated, all in all.",
+    ),
+    unauthenticated_time: key(
+      kinds.integer(1, 86_400),
+      60,
+      "Seconds that a client has to authenticate.",
+    ),
     // RFC 6120 §13.12: the limit on stanzas MUST NOT be smaller than 10000 bytes.
     client_stanza: key(
       kinds.integer(10_000, 67_108_864),

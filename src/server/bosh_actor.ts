@@ -42,6 +42,8 @@ export interface BoshCreation {
   readonly writesToAlways: boolean;
   /** The client sends requests behind each other on one connection. */
   readonly pipelines: boolean;
+  /** The creation request came by TLS, here or to a trusted proxy. */
+  readonly isTls: boolean;
   /** Every response of the session has it; `undefined`: the client did not ask for any. */
   readonly contentType: string | undefined;
   /** The session was created by GET in the manner of XEP-0252, and goes on like that. */
@@ -65,6 +67,8 @@ export class BoshActor implements Actor {
   readonly #session: BoshSession;
   readonly #alarm: Alarm;
   readonly #client: ClientInfo;
+  /** Its creation request came by TLS, as all others have to. */
+  readonly isTls: boolean;
   /** Streams must be encrypted. */
   readonly #secure: boolean;
   /** The client is from before `ver` (XEP-0124 §17.1). */
@@ -91,6 +95,7 @@ export class BoshActor implements Actor {
     this.contentType = init.contentType;
     this.isScript = init.assembler !== undefined;
     this.#pipelines = init.pipelines;
+    this.isTls = init.isTls;
     this.name = createHash("sha256").update(this.#sid).digest("hex").slice(0, 8);
     this.#created = clock.now();
     this.#alarm = new Alarm(clock, this);
@@ -106,7 +111,7 @@ export class BoshActor implements Actor {
       nameStream: randomName,
       sha1,
     });
-    registry.add(this);
+    registry.add(this, init.client.address);
     registry.name(this.#sid, this);
     emit({
       type: "session-created",
@@ -246,6 +251,7 @@ export class BoshActor implements Actor {
           payloads: action.payloads,
         });
       case "ended":
+        if (action.limit !== undefined) this.#shell.limits.met(action.limit, this.#client.address);
         return this.#end(action.condition, action.reason);
       default:
         action satisfies never;

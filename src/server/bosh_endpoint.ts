@@ -1,5 +1,10 @@
 import type { HttpConfig } from "../config/config.ts";
-import { type CreationRequest, readBody, readScriptBody } from "../protocol/bosh/body.ts";
+import {
+  type CreationRequest,
+  readBody,
+  readScriptBody,
+  type RefusedBody,
+} from "../protocol/bosh/body.ts";
 import { httpStatus, type TerminalCondition } from "../protocol/bosh/conditions.ts";
 import { ContentAssembler, payloadsOf } from "../protocol/bosh/content_assembler.ts";
 import { EMPTY_BODY, refusalBody, terminalBody } from "../protocol/bosh/response.ts";
@@ -38,7 +43,8 @@ export function boshEndpoint(shell: SessionShell): Handler {
     depth: config.limits.depth,
     attributes: 128,
   };
-  const sessionLimits = { ...config.bosh, queuedBytes: config.limits.queuedBytes };
+  const { queuedBytes, unauthenticatedBytes, unauthenticatedTime } = config.limits;
+  const sessionLimits = { ...config.bosh, queuedBytes, unauthenticatedBytes, unauthenticatedTime };
   // Bodies are read in one go, one after the other, so all of them share one tokenizer.
   const tokenizer = new XmlTokenizer(limits, ASSUMED);
 
@@ -64,8 +70,12 @@ export function boshEndpoint(shell: SessionShell): Handler {
     return textAnswer(200, PAGE, common.for(exchange));
   }
 
-  function post(exchange: Exchange): undefined {
-    exchange.readBody(config.http.maxBody, (bytes) => {
+  function post(exchange: Exchange): Answer | undefined {
+    const { maxBody } = config.http;
+    const length = Math.min(exchange.bodyLength ?? maxBody, maxBody);
+    if (!shell.bodies.take(length)) return noRoom(exchange);
+    exchange.readBody(maxBody, (bytes) => {
+      shell.bodies.giveBack(length);
       if (bytes === undefined) return exchange.respond(tooLarge(exchange, config.http));
       if (bytes.length === 0) {
         const reason = "The request has no <body/>.\n";
@@ -73,6 +83,7 @@ export function boshEndpoint(shell: SessionShell): Handler {
       }
       respondTo(bytes, new PendingRequest(exchange, xml.for(exchange)), false);
     });
+    return undefined;
   }
 
   function get(exchange: Exchange): Answer | undefined {
@@ -97,6 +108,7 @@ export function boshEndpoint(shell: SessionShell): Handler {
     if (charset !== undefined) {
       return pending.respond(terminal("bad-request", `only UTF-8 is read, not ${charset}`));
     }
+    if (body.type === "refused") countRefusal(body, pending.exchange);
     if (body.type === "create") {
       const contentType = allowedType(body.contentType, isScript);
       return create(body, pending, contentType);
@@ -108,6 +120,10 @@ export function boshEndpoint(shell: SessionShell): Handler {
     if (actor === undefined || actor.isScript !== isScript) {
       const { condition, reason } = body.type === "refused" ? body : NO_SESSION;
       return pending.respond(farewell(sid, isScript) ?? terminal(condition, reason));
+    }
+    // XEP-0124 §19.1: a request in the clear for a session of TLS is none, and anybody may have sent it.
+    if (actor.isTls && !isTls(pending.exchange)) {
+      return pending.refuse(inTheClear(pending.exchange));
     }
     if (body.type === "refused") return actor.refuse(body.condition, body.reason, pending);
     pending.watch(actor, actor.request(body, pending));
@@ -129,12 +145,22 @@ export function boshEndpoint(shell: SessionShell): Handler {
     if (target.type === "refused") {
       return pending.respond(terminal(target.condition, target.reason, body));
     }
-    const { refusal } = registry;
-    if (refusal) return pending.respond(terminal(refusal.condition, refusal.reason, body));
+    const client = { ...shell.proxies.client(exchange), transport: "bosh" as const };
+    const refusal = registry.refusal(client.address);
+    if (refusal) {
+      if (refusal.limit !== undefined) shell.limits.met(refusal.limit, client.address);
+      return pending.respond(terminal(refusal.condition, refusal.reason, body));
+    }
     const assembler = body.octets && new ContentAssembler(new XmlTokenizer(limits, ASSUMED));
     const payloads = payloadsOf(body, assembler);
     if (payloads.type === "refused") {
       return pending.respond(terminal(payloads.condition, payloads.reason, body));
+    }
+    if (payloads.content.length > unauthenticatedBytes) {
+      const limit = "limits.unauthenticated_bytes";
+      shell.limits.met(limit, client.address);
+      const reason = `more than ${unauthenticatedBytes} bytes before authentication (${limit})`;
+      return pending.respond(terminal("policy-violation", reason, body));
     }
     const agent = exchange.header("user-agent");
     const init = {
@@ -142,13 +168,31 @@ export function boshEndpoint(shell: SessionShell): Handler {
       assembler,
       limits: sessionLimits,
       target,
-      client: { ...shell.proxies.client(exchange), transport: "bosh" as const },
+      client,
       // libpurple does, from its first request on.
       writesToAlways: agent !== undefined && /libpurple/i.test(agent),
       pipelines: pipelines(agent),
+      isTls: isTls(exchange),
       contentType,
     };
     pending.watch(new BoshActor(shell, init, pending), BoshActor.CREATION);
+  }
+
+  function isTls(exchange: Exchange): boolean {
+    return shell.proxies.target(exchange).scheme === "https";
+  }
+
+  function inTheClear(exchange: Exchange): Answer {
+    const text = "This session was opened by HTTPS, and goes on by HTTPS only.\n";
+    return { ...textAnswer(403, text, common.for(exchange)), closes: true };
+  }
+
+  /** Counts a body that was refused for its size. */
+  function countRefusal({ condition, reason }: RefusedBody, exchange: Exchange): void {
+    // Of what a body alone can be refused for, only a limit has this condition.
+    if (condition !== "policy-violation") return;
+    const limit = reason.includes("limits.depth") ? "limits.depth" : "limits.client_stanza";
+    shell.limits.met(limit, shell.proxies.client(exchange).address);
   }
 
   /** Why a session ended that is no more, if it is known. */
@@ -160,7 +204,19 @@ export function boshEndpoint(shell: SessionShell): Handler {
     return { status, body: terminalBody(condition, reason), contentType };
   }
 
+  /** The body is not read, so the connection ends. */
+  function noRoom(exchange: Exchange): Answer {
+    shell.limits.met("limits.bodies", shell.proxies.client(exchange).address);
+    const text = "Too many requests are being read here now; try again (limits.bodies).\n";
+    const headers = { ...common.for(exchange), "retry-after": "5" };
+    return { ...textAnswer(503, text, headers), closes: true };
+  }
+
   function tooLarge(exchange: Exchange, { maxBody }: HttpConfig): Answer {
+    // It may have broken off.
+    if ((exchange.bodyLength ?? Infinity) > maxBody) {
+      shell.limits.met("http.max_body", shell.proxies.client(exchange).address);
+    }
     const text = `A request may have at most ${maxBody} bytes.\n`;
     return { ...textAnswer(413, text, common.for(exchange)), closes: true };
   }
@@ -234,6 +290,11 @@ class PendingRequest implements Asker, LossWatcher {
     }
     const type = script.type === "script" && contentType !== undefined ? contentType : SCRIPT;
     this.exchange.respond(scriptAnswer(script, body, withType(this.#headers, type)));
+  }
+
+  /** Its session is not to hear of it. */
+  refuse(answer: Answer): void {
+    this.exchange.respond(answer);
   }
 
   /** Its session has it under this number. */

@@ -18,6 +18,8 @@ export interface Exchange {
    * has none any more.
    */
   header(name: string): string | undefined;
+  /** Bytes that the body is to have; `undefined`: only its end will show. */
+  readonly bodyLength: number | undefined;
   /**
    * Gives the whole request body to `take`, perhaps at once; `undefined` when it is longer than
    * `max` bytes or broke off. The bytes are the taker's to keep.
@@ -73,7 +75,7 @@ export interface UpgradeOptions {
   readonly protocol: string | undefined;
   /** Milliseconds between pings; a peer that answers none for two of them is lost. 0: no pings. */
   readonly pingInterval: number;
-  /** Bytes that one message may have. */
+  /** Bytes that one message may have, until the socket is told otherwise. */
   readonly maxMessage: number;
 }
 
@@ -87,6 +89,8 @@ export interface MessageSocket {
   drop(): void;
   /** Bytes accepted by `send` and not yet handed to the network. */
   readonly queuedBytes: number;
+  /** Bytes that one message of the client may have. */
+  maxMessage: number;
 }
 
 /** What a WebSocket tells its endpoint. What violates RFC 6455 itself the front answers alone. */

@@ -133,6 +133,12 @@ class DenoExchange implements Exchange {
     return url.slice(start, end < 0 ? url.length : end);
   }
 
+  get bodyLength(): number | undefined {
+    const declared = this.header("content-length");
+    if (declared !== undefined) return Number(declared);
+    return this.#request.body === null ? 0 : undefined;
+  }
+
   readBody(max: number, take: (bytes: Uint8Array | undefined) => void): void {
     void this.#body(max).then((bytes) => this.attempt(() => take(bytes)));
   }
@@ -235,17 +241,19 @@ const CLOSE_TRIES = 400;
  * any length before we see it, and ends the connection without a word where RFC 6455 is violated.
  */
 class DenoSocket implements MessageSocket {
+  maxMessage: number;
   readonly #socket: WebSocket;
   #closing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(socket: WebSocket, maxMessage: number, events: MessageEvents) {
+    this.maxMessage = maxMessage;
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => {
       if (typeof data !== "string") return events.message(new Uint8Array(data), true);
       // A character has one byte at least, so most of what is too large need not be encoded.
-      const bytes = data.length > maxMessage ? undefined : encoder.encode(data);
-      if (bytes === undefined || bytes.length > maxMessage) events.tooLarge();
+      const bytes = data.length > this.maxMessage ? undefined : encoder.encode(data);
+      if (bytes === undefined || bytes.length > this.maxMessage) events.tooLarge();
       else events.message(bytes, false);
     };
     socket.onclose = () => {

@@ -7,6 +7,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { withoutMapping } from "../config/address.ts";
 import type { Appointment, Clock } from "../clock.ts";
 import type { ListenConfig, TlsConfig } from "../config/config.ts";
+import type { LimitName } from "../events.ts";
 import { ConnectionCount, type ConnectionLimit } from "./connection_count.ts";
 import type { Handler, Peer } from "./exchange.ts";
 import { type ConnectionHost, HttpConnection, type Timeouts } from "./http_connection.ts";
@@ -19,8 +20,8 @@ export interface SocketsOptions {
   readonly clock: Clock;
   /** Peers that may have any number of connections. */
   readonly trusts: (peer: Peer) => boolean;
-  /** Connections were refused, at most one call in ten seconds. */
-  readonly onRefused: (refused: RefusedConnections) => void;
+  /** A limit has met a client. */
+  readonly onLimit: (limit: LimitName, address: string) => void;
   /** A client did not come into TLS. */
   readonly onHandshakeFailed?: (failure: HandshakeFailure) => void;
   readonly onFault: (error: unknown) => void;
@@ -30,14 +31,6 @@ export interface HandshakeFailure {
   readonly address: string;
   /** In the platform's words. */
   readonly reason: string;
-}
-
-/** Connections that were too many, since it was last said. */
-export interface RefusedConnections {
-  /** The limit that forbade the last of them, and where that came from. */
-  readonly limit: ConnectionLimit;
-  readonly address: string;
-  readonly count: number;
 }
 
 /** Connections that wait to be accepted; many come at once when a network is back. */
@@ -50,9 +43,6 @@ const KEEPALIVE = 45_000;
 const TOO_MANY = "There are too many connections here now; come later.\n";
 const REFUSAL = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n" +
   `Content-Length: ${TOO_MANY.length}\r\nConnection: close\r\n\r\n${TOO_MANY}`;
-
-/** How often it is told that connections were refused (milliseconds). */
-const REPORT = 10_000;
 
 /** How often deadlines are looked at, and whether connections are accepted is seen to (milliseconds). */
 const TICK = 500;
@@ -74,6 +64,7 @@ class SocketsFront implements Listener, ConnectionHost {
   readonly handle: Handler;
   readonly timeouts: Timeouts;
   readonly onFault: (error: unknown) => void;
+  readonly onLimit: SocketsOptions["onLimit"];
   isClosing = false;
   url = "";
   readonly #listen: ListenConfig;
@@ -84,16 +75,15 @@ class SocketsFront implements Listener, ConnectionHost {
   readonly #tls: TlsLayer | undefined;
   /** Connections that are not in TLS yet, and until when they have to be. */
   readonly #handshakes = new Map<Socket, number>();
-  #refused = 0;
-  #nextReport = -Infinity;
   #nextTick: Appointment | undefined;
   #whenEmpty: (() => void) | undefined;
 
   constructor(listen: ListenConfig, handle: Handler, options: SocketsOptions) {
-    const { timeouts, trusts, onFault } = options;
+    const { timeouts, trusts, onFault, onLimit } = options;
     this.handle = handle;
     this.timeouts = timeouts;
     this.onFault = onFault;
+    this.onLimit = onLimit;
     this.#listen = listen;
     this.#options = options;
     this.#tls = listen.tls && new TlsLayer(listen.tls);
@@ -198,12 +188,7 @@ class SocketsFront implements Listener, ConnectionHost {
     // Nobody can read this where TLS is spoken.
     if (this.#listen.tls === undefined) socket.end(REFUSAL);
     socket.destroySoon();
-    this.#refused++;
-    const now = this.now();
-    if (now < this.#nextReport) return;
-    this.#nextReport = now + REPORT;
-    this.#options.onRefused({ limit, address, count: this.#refused });
-    this.#refused = 0;
+    this.#options.onLimit(`listen.${limit}`, address);
   }
 
   #tick(): void {

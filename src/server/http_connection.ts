@@ -2,27 +2,18 @@
  * One connection of an HTTP/1.1 client over a plain or TLS socket: it gives the codec what comes,
  * makes exchanges of requests, writes what answers them, and ends what takes too long.
  */
-import { createHash } from "node:crypto";
 import type { Socket } from "node:net";
 import type { HttpConfig } from "../config/config.ts";
+import type { LimitName } from "../events.ts";
 import { HttpCodec, type Waiting } from "../protocol/http1/codec.ts";
 import type { HttpLimits } from "../protocol/http1/limits.ts";
 import type { Refusal } from "../protocol/http1/refusals.ts";
 import type { Request, Turn } from "../protocol/http1/request.ts";
-import { readHandshake } from "../protocol/rfc6455/handshake.ts";
-import type {
-  Answer,
-  Exchange,
-  Handler,
-  LossWatcher,
-  MessageEvents,
-  MessageSocket,
-  Peer,
-  UpgradeOptions,
-} from "./exchange.ts";
+import type { Answer, Handler, MessageEvents, Peer, UpgradeOptions } from "./exchange.ts";
 import { textAnswer } from "./http.ts";
 import { Outgoing } from "./outgoing.ts";
 import { own, type SocketOwner } from "./owned_socket.ts";
+import { SocketsExchange } from "./sockets_exchange.ts";
 import { WebSocketConnection } from "./websocket_connection.ts";
 
 /** What a connection has from its front. */
@@ -34,6 +25,8 @@ export interface ConnectionHost {
   /** Answers are to end their connections. */
   readonly isClosing: boolean;
   readonly onFault: (error: unknown) => void;
+  /** A limit has met a client. */
+  readonly onLimit: (limit: LimitName, address: string) => void;
   /** The socket has another owner from here on; `undefined`: it is gone. */
   replace(owner: SocketOwner, successor: SocketOwner | undefined): void;
 }
@@ -151,7 +144,10 @@ export class HttpConnection implements SocketOwner {
       this.#deadline = now + LINGER;
     }
     if (now >= this.#deadline) this.#expire();
-    else if (stalled >= this.#host.timeouts.writeTimeout) this.#destroy();
+    else if (stalled >= this.#host.timeouts.writeTimeout) {
+      this.#host.onLimit("http.write_timeout", this.peer.address);
+      this.#destroy();
+    }
   }
 
   shutdown(): void {
@@ -360,6 +356,8 @@ export class HttpConnection implements SocketOwner {
   #expire(): void {
     if (this.#hasEnded) return this.#destroy();
     if (this.#waiting === "request") return this.#end();
+    const limit = this.#waiting === "head" ? "http.head_timeout" : "http.body_timeout";
+    this.#host.onLimit(limit, this.peer.address);
     const reader = this.#reader;
     // Who is slow with a body is told, unless earlier answers would have to come first.
     if (reader === undefined || this.#codec.unanswered > 1) return this.#destroy();
@@ -394,93 +392,6 @@ export class HttpConnection implements SocketOwner {
     this.#isPaused = false;
     // A TLS socket may have set the flag that says whether there is reading (see `dial_node`).
     this.#tcp.pause().resume();
-  }
-}
-
-/** A request of a connection, until it is answered. */
-class SocketsExchange implements Exchange {
-  readonly request: Request;
-  readonly #connection: HttpConnection;
-  #take: ((bytes: Uint8Array | undefined) => void) | undefined;
-  #watcher: LossWatcher | undefined;
-  #isForsaken = false;
-
-  constructor(connection: HttpConnection, request: Request) {
-    this.#connection = connection;
-    this.request = request;
-  }
-
-  get method(): string {
-    return this.request.method;
-  }
-
-  get path(): string {
-    return this.request.path;
-  }
-
-  get query(): string {
-    return this.request.query;
-  }
-
-  get peer(): Peer {
-    return this.#connection.peer;
-  }
-
-  get secure(): boolean {
-    return this.#connection.secure;
-  }
-
-  header(name: string): string | undefined {
-    return this.request.header(name);
-  }
-
-  readBody(max: number, take: (bytes: Uint8Array | undefined) => void): void {
-    this.#take = take;
-    this.#connection.readBody(this, max);
-  }
-
-  respond(answer: Answer): void {
-    this.#connection.answer(this, answer);
-  }
-
-  onLost(watcher: LossWatcher): void {
-    if (this.#isForsaken) watcher.lost();
-    else this.#watcher = watcher;
-  }
-
-  upgrade(
-    options: UpgradeOptions,
-    events: MessageEvents,
-  ): { answer: Answer; socket: MessageSocket } | undefined {
-    const { method, minorVersion } = this.request;
-    const handshake = readHandshake(
-      { method, httpMinor: minorVersion, header: (name) => this.header(name) },
-      (text) => createHash("sha1").update(text).digest("hex"),
-    );
-    if (handshake.type !== "accepted") return undefined;
-    const { protocol } = options;
-    // `Connection` is the codec's to write.
-    const { connection: _, ...headers } = handshake.headers;
-    const answer = {
-      status: 101,
-      headers: protocol === undefined
-        ? headers
-        : { ...headers, "sec-websocket-protocol": protocol },
-    };
-    return { answer, socket: this.#connection.prepareUpgrade(options, events) };
-  }
-
-  giveBody(bytes: Uint8Array | undefined): void {
-    const take = this.#take;
-    this.#take = undefined;
-    take?.(bytes);
-  }
-
-  /** The client is gone, or as good as that. */
-  forsake(): void {
-    if (this.#isForsaken) return;
-    this.#isForsaken = true;
-    this.#watcher?.lost();
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { TerminalCondition } from "../protocol/bosh/conditions.ts";
 import type { BoshActor } from "./bosh_actor.ts";
+import type { SessionLimits, SessionRefusal } from "./session_limits.ts";
 
 /** Anything that has a session to end when the connection manager goes down. */
 export interface Actor {
@@ -25,34 +26,33 @@ export interface Epitaph {
 const MEMORY = 300_000;
 const MOST_REMEMBERED = 10_000;
 
+const SHUTTING_DOWN: SessionRefusal = {
+  condition: "system-shutdown",
+  reason: "the connection manager is shutting down",
+  limit: undefined,
+  status: 503,
+};
+
 /** All sessions there are, and why those ended that were. */
 export class Registry {
-  readonly #limit: number;
+  readonly #limits: SessionLimits;
   readonly #clock: Clock;
-  readonly #actors = new Set<Actor>();
+  /** With the address that each is of. */
+  readonly #actors = new Map<Actor, string>();
   readonly #bySid = new Map<string, BoshActor>();
   /** Oldest first. */
   readonly #epitaphs = new Map<string, { readonly epitaph: Epitaph; readonly until: number }>();
   #closed = false;
   #whenEmpty: (() => void) | undefined;
 
-  constructor(limit: number, clock: Clock) {
-    this.#limit = limit;
+  constructor(limits: SessionLimits, clock: Clock) {
+    this.#limits = limits;
     this.#clock = clock;
   }
 
-  /** Why no session may be opened now; the condition is the same for both transports. */
-  get refusal():
-    | { readonly condition: "internal-server-error" | "system-shutdown"; readonly reason: string }
-    | undefined {
-    if (this.#closed) {
-      return { condition: "system-shutdown", reason: "the connection manager is shutting down" };
-    }
-    if (this.#actors.size < this.#limit) return undefined;
-    return {
-      condition: "internal-server-error",
-      reason: `there are ${this.#limit} sessions, and no more are allowed (limits.sessions)`,
-    };
+  /** Why no session may be opened from this address now. */
+  refusal(address: string): SessionRefusal | undefined {
+    return this.#closed ? SHUTTING_DOWN : this.#limits.refusal(address, this.#actors.size);
   }
 
   get size(): number {
@@ -63,8 +63,9 @@ export class Registry {
     return this.#bySid.get(sid);
   }
 
-  add(actor: Actor): void {
-    this.#actors.add(actor);
+  add(actor: Actor, address: string): void {
+    this.#actors.set(actor, address);
+    this.#limits.opened(address);
   }
 
   name(sid: string, actor: BoshActor): void {
@@ -72,7 +73,10 @@ export class Registry {
   }
 
   remove(actor: Actor): void {
+    const address = this.#actors.get(actor);
+    if (address === undefined) return;
     this.#actors.delete(actor);
+    this.#limits.ended(address);
     if (this.#actors.size === 0) this.#whenEmpty?.();
   }
 
@@ -97,7 +101,7 @@ export class Registry {
   /** Opens nothing more, and tells every session that the end has come; settles when all are gone. */
   async shutdown(): Promise<void> {
     this.#closed = true;
-    for (const actor of [...this.#actors]) actor.shutdown();
+    for (const actor of [...this.#actors.keys()]) actor.shutdown();
     if (this.#actors.size > 0) await new Promise<void>((done) => this.#whenEmpty = done);
   }
 }

@@ -3,6 +3,8 @@ import type { Config } from "../config/config.ts";
 import type { EventSink } from "../events.ts";
 import type { Connector } from "../upstream/connector.ts";
 import type { TrustedProxies } from "./client_address.ts";
+import type { BodyRoom } from "./body_room.ts";
+import type { LimitReports } from "./limit_reports.ts";
 import type { Registry } from "./registry.ts";
 
 /** What every session's shell works with. */
@@ -11,6 +13,8 @@ export interface SessionShell {
   readonly clock: Clock;
   readonly connector: Connector;
   readonly registry: Registry;
+  readonly limits: LimitReports;
+  readonly bodies: BodyRoom;
   readonly proxies: TrustedProxies;
   readonly emit: EventSink;
 }

@@ -56,9 +56,10 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
       idleTimeout,
       seeOtherUri,
       nameStream: randomName,
+      limits: config.limits,
     });
     this.#alarm.set(this.#session.deadline);
-    shell.registry.add(this);
+    shell.registry.add(this, client.address);
   }
 
   /** The socket that the session speaks through; before its first event. */
@@ -72,15 +73,21 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
     this.#input((now) => {
       // RFC 7395 §3.2: only text messages; RFC 6455 §7.4.1 has 1003 for data of another kind.
       if (binary) {
-        this.#session.refuse(now, "bad-format", "only text messages are understood", 1003);
+        const reason = "only text messages are understood";
+        this.#session.refuse(now, "bad-format", reason, { code: 1003 });
       } else this.#session.message(now, readMessage(data, this.#tokenizer));
     });
   }
 
   tooLarge(): void {
-    const { clientStanza } = this.#shell.config.limits;
-    const reason = `a message may have at most ${clientStanza} bytes`;
-    this.#input((now) => this.#session.refuse(now, "policy-violation", reason, 1009));
+    const { clientStanza, unauthenticatedBytes } = this.#shell.config.limits;
+    const most = this.#socket?.maxMessage ?? clientStanza;
+    const limit = most === clientStanza ? "limits.client_stanza" : "limits.unauthenticated_bytes";
+    const when = most === unauthenticatedBytes ? " before authentication" : "";
+    const reason = `a message may have at most ${most} bytes${when} (${limit})`;
+    this.#input((now) =>
+      this.#session.refuse(now, "policy-violation", reason, { code: 1009, limit })
+    );
   }
 
   alive(): void {
@@ -161,7 +168,11 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
         return action.clean ? this.#upstream?.close() : this.#upstream?.abort();
       case "close-socket":
         return this.#socket?.close(action.code);
+      case "authenticated":
+        if (this.#socket) this.#socket.maxMessage = this.#shell.config.limits.clientStanza;
+        return;
       case "ended":
+        if (action.limit !== undefined) this.#shell.limits.met(action.limit, this.#client.address);
         return this.#end(action.condition, action.reason);
       default:
         action satisfies never;

@@ -77,6 +77,14 @@ export class WebSocketConnection implements MessageSocket, SocketOwner {
     return this.#outgoing.size;
   }
 
+  get maxMessage(): number {
+    return this.#codec.maxMessage;
+  }
+
+  set maxMessage(bytes: number) {
+    this.#codec.maxMessage = bytes;
+  }
+
   // ---- from the socket
 
   received(chunk: Uint8Array): void {

@@ -57,11 +57,16 @@ export function websocketEndpoint(shell: SessionShell): Handler {
       : legacyFraming
       ? ["rfc7395", "draft"]
       : ["rfc7395"];
-    const { registry } = shell;
-    if (registry.refusal) return textAnswer(503, `${registry.refusal.reason}\n`, headers);
     const client = { ...shell.proxies.client(exchange), transport: "websocket" as const };
+    const refusal = shell.registry.refusal(client.address);
+    if (refusal !== undefined) {
+      if (refusal.limit !== undefined) shell.limits.met(refusal.limit, client.address);
+      const retry = refusal.status === 429 ? { "retry-after": "60" } : {};
+      return textAnswer(refusal.status, `${refusal.reason}\n`, { ...headers, ...retry });
+    }
     const actor = new WebSocketActor(shell, { client, framings, tokenizer });
-    const maxMessage = config.limits.clientStanza;
+    const { clientStanza, unauthenticatedBytes } = config.limits;
+    const maxMessage = Math.min(clientStanza, unauthenticatedBytes);
     const upgraded = exchange.upgrade({ protocol, pingInterval, maxMessage }, actor);
     if (upgraded === undefined) {
       actor.closed();

@@ -31,7 +31,16 @@ import { asciiDomain } from "./resolve.ts";
 export interface TcpConnectorOptions {
   /** How a domain is reached; `undefined`: not at all. */
   settings(domain: string): UpstreamConfig | undefined;
-  readonly limits: { readonly serverStanza: number; readonly depth: number };
+  readonly limits: {
+    readonly serverStanza: number;
+    readonly depth: number;
+    /** Streams that are being opened at a time; missing: any number. */
+    readonly connecting?: number;
+    /** Names that are being looked up at a time; missing: any number. */
+    readonly lookups?: number;
+  };
+  /** A limit has met a client. */
+  readonly onLimit?: (limit: "limits.connecting" | "limits.lookups", address: string) => void;
   readonly clock: Clock;
   readonly emit: EventSink;
   /** At least 0, less than 1. */
@@ -49,15 +58,19 @@ interface Shared {
   readonly limits: XmlLimits;
   readonly resolver: Resolver;
   readonly families: Families;
+  /** Upstreams whose streams are not up yet. */
+  connecting: number;
 }
 
 /** The connector that speaks XMPP over TCP (RFC 6120) and over TLS (XEP-0368). */
 export function tcpConnector(options: TcpConnectorOptions): Connector {
-  const { serverStanza, depth } = options.limits;
+  const { serverStanza, depth, lookups = Infinity } = options.limits;
+  const bound = { most: lookups, met: () => options.onLimit?.("limits.lookups", "") };
   const shared: Shared = {
     limits: { payloadBytes: serverStanza, depth, attributes: MAX_ATTRIBUTES },
-    resolver: new Resolver(options.clock),
+    resolver: new Resolver(options.clock, undefined, bound),
     families: new Families(options.clock),
+    connecting: 0,
   };
   return {
     open(request, events) {
@@ -124,6 +137,16 @@ class TcpUpstream implements Upstream, ConnectionEvents {
   }
 
   async run(): Promise<void> {
+    const { connecting = Infinity } = this.#options.limits;
+    if (this.#shared.connecting >= connecting) {
+      this.#options.onLimit?.("limits.connecting", this.#request.client.address);
+      return this.#finish({
+        type: "connection-failed",
+        reason: `No stream to ${this.#domain}: too many are being opened here at the moment ` +
+          "(limits.connecting)",
+      });
+    }
+    this.#shared.connecting++;
     try {
       await this.#reach();
     } catch (error) {
@@ -132,6 +155,8 @@ class TcpUpstream implements Upstream, ConnectionEvents {
         type: "connection-failed",
         reason: `No stream to ${this.#domain}: an internal error came in between`,
       });
+    } finally {
+      this.#shared.connecting--;
     }
   }
 

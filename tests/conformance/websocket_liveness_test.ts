@@ -1,9 +1,17 @@
 import assert from "node:assert/strict";
 import { until } from "../support/patience.ts";
 import { OPCODE, type RawWebSocket } from "../support/raw_websocket.ts";
-import { message, pass, Stage } from "./stage.ts";
+import { message, pass, Stage, type StageOptions } from "./stage.ts";
 import { connect, OUR_CLOSE, talk } from "./websocket_stage.ts";
 import { onBothFronts, onFront } from "../support/fronts.ts";
+
+/** A stage whose clients need not authenticate. */
+function unhurried(options: StageOptions = {}): Promise<Stage> {
+  return Stage.set({
+    ...options,
+    limits: `unauthenticated_time = 86_400\n${options.limits ?? ""}`,
+  });
+}
 
 const IDLE = { more: "[websocket]\nidle_timeout = 600\nping_interval = 0" };
 
@@ -11,7 +19,7 @@ onFront(
   "deno",
   "W-030 W-035 pings: a client that ignores them is lost, one that answers stays",
   async () => {
-    await using stage = await Stage.set({ more: "[websocket]\nping_interval = 1" });
+    await using stage = await unhurried({ more: "[websocket]\nping_interval = 1" });
     using answering = await talk(stage);
     using ignoring = await talk(stage);
     const start = performance.now();
@@ -36,7 +44,7 @@ onFront(
   "sockets",
   "W-030 W-035 pings: a client that ignores two of them for their time is lost, one that answers stays",
   async () => {
-    await using stage = await Stage.set({ more: "[websocket]\nping_interval = 60" });
+    await using stage = await unhurried({ more: "[websocket]\nping_interval = 60" });
     using answering = await talk(stage);
     using ignoring = await talk(stage);
     // Deadlines are looked at every half second.
@@ -67,7 +75,7 @@ onFront(
   "sockets",
   "W-030 W-035 a client that vanishes is lost in less than three intervals and a second",
   async () => {
-    await using stage = await Stage.set({ more: "[websocket]\nping_interval = 1" });
+    await using stage = await unhurried({ more: "[websocket]\nping_interval = 1" });
     using vanished = await talk(stage);
     const start = performance.now();
     assert.equal(await vanished.upstream.expectEnd(), "", "no closing tag");
@@ -77,7 +85,7 @@ onFront(
 );
 
 onBothFronts("W-035 no pings where they are off", async () => {
-  await using stage = await Stage.set({ more: "[websocket]\nping_interval = 0" });
+  await using stage = await unhurried({ more: "[websocket]\nping_interval = 0" });
   using open = await talk(stage);
   open.socket.frame(OPCODE.ping, "theirs");
   assert.equal(await open.socket.pong(), "theirs");
@@ -87,7 +95,7 @@ onBothFronts("W-035 no pings where they are off", async () => {
 onBothFronts(
   "W-037 as in MongooseIM's suite: a silent session is ended with connection-timeout, by messages of either side it is not",
   async () => {
-    await using stage = await Stage.set(IDLE);
+    await using stage = await unhurried(IDLE);
     using open = await talk(stage);
     stage.running.jump(599_000);
     open.socket.text("<presence/>");
@@ -114,7 +122,7 @@ onFront(
   "deno",
   "W-036 W-037 pings and pongs do not count on this front, whose platform keeps them to itself",
   async () => {
-    await using stage = await Stage.set(IDLE);
+    await using stage = await unhurried(IDLE);
     using open = await talk(stage);
     stage.running.jump(599_000);
     open.socket.frame(OPCODE.pong, "alive");
@@ -126,7 +134,7 @@ onFront(
 );
 
 onFront("sockets", "W-036 W-037 a ping and a pong are signs of life", async () => {
-  await using stage = await Stage.set(IDLE);
+  await using stage = await unhurried(IDLE);
   for (const opcode of [OPCODE.ping, OPCODE.pong]) {
     using open = await talk(stage);
     for (let i = 0; i < 3; i++) {
@@ -146,9 +154,9 @@ onFront("sockets", "W-036 W-037 a ping and a pong are signs of life", async () =
 onBothFronts(
   "W-037 without a limit an open session may be silent; a client that never opens one has a minute",
   async () => {
-    await using stage = await Stage.set();
+    await using stage = await unhurried();
     using open = await talk(stage);
-    stage.running.jump(86_400_000);
+    stage.running.jump(80_000_000);
     open.socket.text("<presence/>");
     await open.upstream.expect("<presence/>");
     using silent = await connect(stage);
@@ -164,7 +172,7 @@ onBothFronts(
 onBothFronts(
   "W-040 a client that does not read stops the reading of its server, harms nobody, and gets it all in order when it reads",
   async () => {
-    await using stage = await Stage.set({
+    await using stage = await unhurried({
       limits: QUEUE,
     });
     using neighbour = await talk(stage);
@@ -183,7 +191,7 @@ onBothFronts(
 onBothFronts(
   "W-030 W-040 a client that reads nothing for a minute is lost: its server hears no closing tag",
   async () => {
-    await using stage = await Stage.set({
+    await using stage = await unhurried({
       limits: QUEUE,
     });
     using neighbour = await talk(stage);

@@ -192,7 +192,8 @@ onBothFronts(
 
 onBothFronts("W-022 what waits for a server that does not come is bounded", async () => {
   await using stage = await Stage.set({
-    limits: "queued_bytes = 65_536\nclient_stanza = 10_000\nserver_stanza = 65_536",
+    limits: "queued_bytes = 65_536\nclient_stanza = 10_000\nserver_stanza = 65_536\n" +
+      "unauthenticated_bytes = 1_000_000",
   });
   using socket = await connect(stage);
   socket.text(OPEN);

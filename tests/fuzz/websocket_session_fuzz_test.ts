@@ -107,7 +107,7 @@ function play(random: Random): void {
       },
       () => {
         const end = random.below(9);
-        if (end === 0) session.refuse(talk.now, "policy-violation", "too large", 1009);
+        if (end === 0) session.refuse(talk.now, "policy-violation", "too large", { code: 1009 });
         if (end === 1) session.socketClosed(talk.now);
         if (end === 2 && isOpen) session.congested(talk.now);
       },

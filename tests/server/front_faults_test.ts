@@ -275,7 +275,7 @@ async function listen(
   const listener = await listenSockets(
     { ...listen!, at: { address: "127.0.0.1", port: 0 }, tls: isTls ? tls() : undefined },
     handle,
-    { timeouts: http, clock, trusts: () => false, onRefused: fail, onFault },
+    { timeouts: http, clock, trusts: () => false, onLimit: () => {}, onFault },
   );
   const { port } = new URL(listener.url);
   const connect = () =>

@@ -45,7 +45,7 @@ Deno.test("S-007 connections of one address beyond max_connections_per_address a
   await settled();
   assert.ok(await isTaken(await stage.connect("127.0.0.2")));
   assert.deepEqual(stage.refused, [
-    { limit: "max_connections_per_address", address: "127.0.0.2", count: 1 },
+    { limit: "listen.max_connections_per_address", address: "127.0.0.2", count: 1 },
   ]);
 });
 
@@ -82,7 +82,7 @@ Deno.test("on an IPv6 listener IPv4 and IPv6 clients are counted apart, by their
     503,
   );
   assert.deepEqual(stage.refused[1], {
-    limit: "max_connections_per_address",
+    limit: "listen.max_connections_per_address",
     address: "::1",
     count: 2,
   });
@@ -112,7 +112,7 @@ Deno.test("that connections were refused is told at once, and then at most every
     for (let i = 0; i < times; i++) await (await stage.connect()).rest();
   };
   await refuse(4);
-  const told = { limit: "max_connections", address: "127.0.0.1" };
+  const told = { limit: "listen.max_connections", address: "127.0.0.1" };
   assert.deepEqual(stage.refused, [{ ...told, count: 1 }]);
   stage.clock.advance(9_900);
   await refuse(2);
@@ -151,7 +151,7 @@ onFront(
       assert.equal(refused.status, 503);
     }
     assert.deepEqual(running.events, [
-      { type: "connections-refused", limit: "max_connections", address: "127.0.0.1", count: 1 },
+      { type: "limit-reached", limit: "listen.max_connections", address: "127.0.0.1", count: 1 },
     ]);
   },
 );

@@ -48,7 +48,7 @@ class Front implements AsyncDisposable {
       timeouts: http,
       clock: front.clock,
       trusts: () => false,
-      onRefused: () => {},
+      onLimit: () => {},
       onHandshakeFailed: ({ address, reason }) => {
         assert.equal(address, "127.0.0.1");
         front.failures.push(reason);

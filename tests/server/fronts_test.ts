@@ -175,7 +175,7 @@ function listen(
   return currentFront() === "deno" ? listenDeno(config, handler, onFault) : listenSockets(
     config,
     handler,
-    { timeouts: http, clock: systemClock, trusts: () => false, onRefused: fail, onFault },
+    { timeouts: http, clock: systemClock, trusts: () => false, onLimit: fail, onFault },
   );
 }
 

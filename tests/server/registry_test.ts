@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import type { BoshActor } from "../../src/server/bosh_actor.ts";
 import { type Epitaph, Registry } from "../../src/server/registry.ts";
+import { SessionLimits } from "../../src/server/session_limits.ts";
+import { configOf } from "../support/manager.ts";
 import { TestClock } from "../support/test_clock.ts";
 
 const EPITAPH: Epitaph = {
@@ -13,15 +15,20 @@ const EPITAPH: Epitaph = {
 /** What a registry knows of a session: that it can be told of the end. */
 const ACTOR = { shutdown() {} } as BoshActor;
 
+function limits(clock: TestClock): SessionLimits {
+  const memory = { isTight: false };
+  return new SessionLimits({ limits: configOf("").limits, clock, memory, isExempt: () => true });
+}
+
 function buried(registry: Registry, sid: string): void {
-  registry.add(ACTOR);
+  registry.add(ACTOR, "192.0.2.1");
   registry.name(sid, ACTOR);
   registry.bury(ACTOR, sid, EPITAPH);
 }
 
 Deno.test("B-105 why a session ended is remembered for five minutes, and then no more", () => {
   const clock = new TestClock();
-  const registry = new Registry(10, clock);
+  const registry = new Registry(limits(clock), clock);
   buried(registry, "a");
   assert.equal(registry.get("a"), undefined);
   assert.equal(registry.size, 0);
@@ -34,7 +41,7 @@ Deno.test("B-105 why a session ended is remembered for five minutes, and then no
 
 Deno.test("B-105 S-007 so many ended sessions are remembered and no more, the newest", () => {
   const clock = new TestClock();
-  const registry = new Registry(10, clock);
+  const registry = new Registry(limits(clock), clock);
   for (let i = 0; i < 10_050; i++) buried(registry, `sid${i}`);
   let remembered = 0;
   for (let i = 0; i < 10_050; i++) if (registry.epitaph(`sid${i}`)) remembered++;

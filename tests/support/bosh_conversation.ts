@@ -23,6 +23,8 @@ export const LIMITS: BoshLimits = {
   report: false,
   strict: false,
   queuedBytes: 1 << 20,
+  unauthenticatedBytes: Infinity,
+  unauthenticatedTime: Infinity,
 };
 
 const STREAM =

@@ -7,6 +7,7 @@ export class FakeExchange implements Exchange {
   readonly query = "";
   readonly peer: Peer;
   readonly secure: boolean;
+  readonly bodyLength = 0;
   /** How often a header was asked for. */
   lookUps = 0;
   readonly #headers: Readonly<Record<string, string>>;

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import type { ListenConfig } from "../../src/config/config.ts";
+import type { ManagerEvent } from "../../src/events.ts";
 import { ConnectionManager } from "../../src/manager.ts";
 import type { Answer, Exchange, Handler, Peer } from "../../src/server/exchange.ts";
-import { listenSockets, type RefusedConnections } from "../../src/server/front_sockets.ts";
+import { listenSockets } from "../../src/server/front_sockets.ts";
+import { LimitReports } from "../../src/server/limit_reports.ts";
 import type { Timeouts } from "../../src/server/http_connection.ts";
 import type { Listener } from "../../src/server/listener.ts";
 import { BoshClient } from "./bosh_client.ts";
@@ -41,7 +43,7 @@ export class SocketsStage implements AsyncDisposable {
   readonly clock = new TestClock();
   readonly held: Exchange[] = [];
   readonly faults: unknown[] = [];
-  readonly refused: RefusedConnections[] = [];
+  readonly refused: Omit<ManagerEvent & { type: "limit-reached" }, "type">[] = [];
   /** Requests of other paths than the connection manager's. */
   requests = 0;
   readonly #manager: ConnectionManager;
@@ -64,6 +66,11 @@ export class SocketsStage implements AsyncDisposable {
   static async set(options: SocketsStageOptions = {}): Promise<SocketsStage> {
     const { listen = {}, timeouts = {}, trusts = () => false, handle = () => null } = options;
     const stage = new SocketsStage();
+    const reports = new LimitReports(stage.clock, (event) => {
+      if (event.type !== "limit-reached") return;
+      const { limit, address, count } = event;
+      stage.refused.push({ limit, address, count });
+    });
     const [usual] = configOf("").listen;
     stage.#listener = await listenSockets(
       { ...usual!, at: { address: "127.0.0.1", port: 0 }, ...listen },
@@ -75,7 +82,9 @@ export class SocketsStage implements AsyncDisposable {
         timeouts: { ...TIMEOUTS, ...timeouts },
         clock: stage.clock,
         trusts,
-        onRefused: (refused) => stage.refused.push(refused),
+        onLimit: (limit, address) => {
+          if (limit.startsWith("listen.")) reports.met(limit, address);
+        },
         onFault: (error) => stage.faults.push(error),
       },
     );

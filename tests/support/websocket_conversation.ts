@@ -39,6 +39,7 @@ export class Conversation {
       idleTimeout: 0,
       seeOtherUri: undefined,
       nameStream: () => `own-${++this.#names}`,
+      limits: { unauthenticatedBytes: Infinity, unauthenticatedTime: Infinity },
       ...init,
     });
   }
@@ -63,7 +64,10 @@ export class Conversation {
 
   take(): string[] {
     const lines: string[] = [];
-    for (let action; (action = this.session.poll());) lines.push(describe(action));
+    for (let action; (action = this.session.poll());) {
+      // Only the shell has a use for it.
+      if (action.type !== "authenticated") lines.push(describe(action));
+    }
     return lines;
   }
 }
@@ -97,6 +101,8 @@ function describe(action: WebSocketAction): string {
       return action.clean ? "close stream" : "drop stream";
     case "close-socket":
       return `close socket ${action.code}`;
+    case "authenticated":
+      return "authenticated";
     case "ended":
       return `ended ${action.condition ?? "well"}: ${action.reason}`;
     default:

@@ -36,7 +36,15 @@ export type BoshAction =
     readonly type: "ended";
     readonly condition: TerminalCondition | undefined;
     readonly reason: string;
+    /** The limit that was met, if that ended it. */
+    readonly limit: LimitMet | undefined;
   };
+
+/** A limit that ends sessions, by its key. */
+export type LimitMet =
+  | "limits.queued_bytes"
+  | "limits.unauthenticated_bytes"
+  | "limits.unauthenticated_time";
 
 /** What a session cannot know by itself. */
 export interface SessionInit {

@@ -1,6 +1,8 @@
-import type { SessionInit, StreamChoice } from "./actions.ts";
+import type { LimitMet, SessionInit, StreamChoice } from "./actions.ts";
 import { Activity } from "./activity.ts";
 import type { SessionRequest } from "./body.ts";
+import { showsAuthentication, Unauthenticated } from "../unauthenticated.ts";
+import type { Payload } from "../xml/payload.ts";
 import type { TerminalCondition } from "./conditions.ts";
 import { KeySequence } from "./keys.ts";
 import type { BoshLimits, Granted } from "./negotiation.ts";
@@ -11,7 +13,14 @@ export interface Objection {
   readonly condition: TerminalCondition;
   /** A sentence for people. */
   readonly reason: string;
+  /** The limit that was met, if it is one. */
+  readonly limit?: LimitMet | undefined;
 }
+
+/** How a session ends: by an objection, or in good order. */
+export type End = Pick<Objection, "reason" | "limit"> & {
+  readonly condition: TerminalCondition | undefined;
+};
 
 /** Judges requests when their turn has come: in rid order, each once. */
 export class Admission {
@@ -20,8 +29,11 @@ export class Admission {
   readonly #keys: KeySequence;
   readonly #activity: Activity;
   #writesToAlways: boolean;
+  /** `undefined`: the client has authenticated. */
+  #unauthenticated: Unauthenticated | undefined;
 
   constructor(
+    now: number,
     { creation, limits, sha1, chooseStream, writesToAlways }: SessionInit,
     granted: Granted,
   ) {
@@ -31,6 +43,8 @@ export class Admission {
     this.#keys = new KeySequence(sha1);
     this.#keys.accepts(creation.key, creation.newkey);
     this.#activity = new Activity(granted, limits.strict);
+    this.#unauthenticated = new Unauthenticated(now, limits);
+    this.#unauthenticated.sends(creation.content.length);
   }
 
   /** `held`: how many requests are unanswered already. */
@@ -58,6 +72,8 @@ export class Admission {
     if (body.ask.type === "open-stream" && streams.count >= MOST_STREAMS) {
       return { condition: "policy-violation", reason: "it opens one stream after the other" };
     }
+    const overdrawn = this.#unauthenticated?.sends(body.content.length);
+    if (overdrawn) return { condition: "policy-violation", ...overdrawn };
     return violation(this.#activity.request(now, body, held + 1));
   }
 
@@ -85,6 +101,27 @@ export class Admission {
   delivered(): void {
     this.#activity.delivered();
   }
+
+  /** Learns from what a server says. */
+  observe(payload: Payload): void {
+    if (this.#unauthenticated && showsAuthentication(payload)) this.#unauthenticated = undefined;
+  }
+
+  /** The client has had time enough to authenticate. */
+  late(now: number): Objection | undefined {
+    const overdrawn = this.#unauthenticated?.late(now);
+    return overdrawn && { condition: "policy-violation", ...overdrawn };
+  }
+
+  /** When it has (milliseconds). */
+  get deadline(): number {
+    return this.#unauthenticated?.deadline ?? Infinity;
+  }
+}
+
+/** More is waiting than may be. */
+export function tooMuch(reason: string): Objection {
+  return { condition: "policy-violation", reason, limit: "limits.queued_bytes" };
 }
 
 /** Streams that one session may ever have had: their names are remembered. */

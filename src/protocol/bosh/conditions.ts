@@ -1,4 +1,4 @@
-import type { XmlError } from "../xml/errors.ts";
+import { clientLimit, type XmlError } from "../xml/errors.ts";
 
 /** The terminal binding conditions of XEP-0124 §17.2, by their exact names. */
 export type TerminalCondition =
@@ -37,5 +37,7 @@ export function httpStatus(condition: TerminalCondition | undefined): number {
 export function xmlObjection(
   { kind, message }: XmlError,
 ): { readonly condition: TerminalCondition; readonly reason: string } {
-  return { condition: kind === "limit" ? "policy-violation" : "bad-request", reason: message };
+  return kind === "limit"
+    ? { condition: "policy-violation", reason: clientLimit(message) }
+    : { condition: "bad-request", reason: message };
 }

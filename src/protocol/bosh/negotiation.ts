@@ -1,7 +1,8 @@
+import type { UnauthenticatedLimits } from "../unauthenticated.ts";
 import type { CreationRequest, Version } from "./body.ts";
 
 /** What a connection manager is willing to grant; times in milliseconds. */
-export interface BoshLimits {
+export interface BoshLimits extends UnauthenticatedLimits {
   readonly maxWait: number;
   readonly maxHold: number;
   /** Granted when the client asks for nothing; Infinity: sessions never end for silence. */

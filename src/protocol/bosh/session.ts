@@ -24,7 +24,7 @@ import type { StreamEnd, StreamHeader, StreamOpening } from "../stream/c2s.ts";
 import type { Payload } from "../xml/payload.ts";
 import type { BoshAction, SessionBasis, SessionInit, StreamChoice } from "./actions.ts";
 import { AnswerAttributes } from "./answer_attributes.ts";
-import { Admission, type Objection } from "./admission.ts";
+import { Admission, type End, type Objection, tooMuch } from "./admission.ts";
 import type { SessionRequest } from "./body.ts";
 import { returnsFor } from "./bounce.ts";
 import { httpStatus, type TerminalCondition } from "./conditions.ts";
@@ -71,7 +71,7 @@ export class BoshSession {
     this.#init = { ...rest, creationRid: creation.rid, isLegacy: creation.ver === undefined };
     this.granted = grant(creation, rest.limits);
     this.#window = new RequestWindow(creation.rid, this.granted.requests, rest.limits.queuedBytes);
-    this.#admission = new Admission(init, this.granted);
+    this.#admission = new Admission(now, init, this.granted);
     const parts = { granted: this.granted, window: this.#window, streams: this.#streams };
     this.#attributes = new AnswerAttributes(this.#init, parts);
     this.#quietSince = now;
@@ -161,6 +161,7 @@ export class BoshSession {
     const arrived: Outgoing[] = [];
     for (const payload of payloads) {
       stream.observe(payload);
+      this.#admission.observe(payload);
       arrived.push(outgoing(payload));
     }
     if (this.#downlink.isEmpty && this.#canAnswer(now)) {
@@ -186,16 +187,16 @@ export class BoshSession {
   /** The upstream does not take what the client sends, and enough of it waits. */
   congested(now: number): void {
     if (this.#over) return;
-    const reason = "the XMPP server does not read what the client sends";
-    this.#giveUp(now, { condition: "policy-violation", reason });
+    this.#giveUp(now, tooMuch("the XMPP server does not read what the client sends"));
   }
 
   /** To be called when `deadline` has come; harmless before. */
   handleTimeout(now: number): void {
-    if (this.#over) return;
     this.#answerDue(now);
     if (this.#over) return;
     if (this.#lastCall && now >= this.#lastCall.until) return this.#finish(now, this.#lastCall);
+    const late = this.#admission.late(now);
+    if (late) return this.#giveUp(now, late);
     if (this.#window.anyLive || now < this.#quietUntil) return;
     const seconds = Math.round((this.#quietUntil - this.#quietSince) / 1000);
     const reason = `no request from the client for ${seconds} s`;
@@ -224,7 +225,8 @@ export class BoshSession {
   /** When `handleTimeout` is due (milliseconds), if ever. */
   get deadline(): number | undefined {
     if (this.#over) return undefined;
-    return Math.min(this.#window.deadline ?? this.#quietUntil, this.#lastCall?.until ?? Infinity);
+    const due = this.#window.deadline ?? this.#quietUntil;
+    return Math.min(due, this.#lastCall?.until ?? Infinity, this.#admission.deadline);
   }
 
   // ---- requests
@@ -333,7 +335,7 @@ export class BoshSession {
     // Who has been told of the end may not read on: what is left is undelivered.
     while (this.#window.anyHeld) this.#answer(now, undefined);
     for (const request of this.#window.takeWaiting()) this.#respond(request, EMPTY_BODY);
-    this.#end(undefined, "the client ended the session", { clean: true });
+    this.#end({ condition: undefined, reason: "the client ended the session" }, { clean: true });
   }
 
   /** The last stream is over, or all are: whoever listens is told. */
@@ -344,20 +346,22 @@ export class BoshSession {
       this.#answerWith(now, terminalBody(condition, reason, { payloads }), condition);
     }
     this.#answerOthers(now, condition, reason);
-    this.#end(condition, reason, { clean: true });
+    this.#end({ condition, reason }, { clean: true });
   }
 
   /** The session ends, and no request is to blame. */
-  #giveUp(now: number, { condition, reason }: Objection): void {
-    this.#answerOthers(now, condition, reason);
-    this.#end(condition, reason, { clean: false });
+  #giveUp(now: number, objection: Objection): void {
+    this.#answerOthers(now, objection.condition, objection.reason);
+    this.#end(objection, { clean: false });
   }
+
   /** A request's mistake ends the session. */
-  #fail(now: number, { condition, reason }: Objection, offender: RequestId | undefined): void {
+  #fail(now: number, objection: Objection, offender: RequestId | undefined): void {
     this.#answerOthers(now, "other-request", "another request ended the session");
+    const { condition, reason } = objection;
     const body = refusalBody(condition, reason);
     if (offender !== undefined) this.#respond(offender, body, condition);
-    this.#end(condition, reason, { clean: false });
+    this.#end(objection, { clean: false });
   }
 
   #answerOthers(now: number, condition: TerminalCondition | undefined, reason: string): void {
@@ -366,11 +370,7 @@ export class BoshSession {
     for (const request of this.#window.takeWaiting()) this.#respond(request, body, condition);
   }
 
-  #end(
-    condition: TerminalCondition | undefined,
-    reason: string,
-    { clean }: { clean: boolean },
-  ): void {
+  #end({ condition, reason, limit }: End, { clean }: { clean: boolean }): void {
     this.#over = true;
     const left = this.#downlink.takeUndelivered();
     if (left.length > 0) {
@@ -383,7 +383,7 @@ export class BoshSession {
       // What is returned to its sender must reach the server before the connection goes.
       this.#act({ type: "close-stream", stream: name, clean: clean || returned.length > 0 });
     }
-    this.#act({ type: "ended", condition, reason });
+    this.#act({ type: "ended", condition, reason, limit });
   }
 
   #refuseLate(request: RequestId): void {
@@ -479,8 +479,7 @@ export class BoshSession {
   #checkQueue(now: number): void {
     if (this.#over) return;
     if (this.#downlink.bytes > this.#init.limits.queuedBytes) {
-      const reason = "too much is waiting for the client";
-      return this.#giveUp(now, { condition: "policy-violation", reason });
+      return this.#giveUp(now, tooMuch("too much is waiting for the client"));
     }
     this.#checkFlow();
   }
@@ -489,8 +488,8 @@ export class BoshSession {
     const flows = this.#downlink.bytes <= this.#init.limits.queuedBytes / 2;
     if (flows === this.#flowing) return;
     this.#flowing = flows;
-    for (const { name } of this.#streams.open) {
-      this.#act({ type: "flow", stream: name, open: flows });
+    for (const { name: stream } of this.#streams.open) {
+      this.#act({ type: "flow", stream, open: flows });
     }
   }
 

@@ -98,7 +98,9 @@ const PING = frame(OPCODE.PING, EMPTY);
 const ALIVE: CodecAction = { type: "alive" };
 
 export class WebSocketCodec {
-  readonly #options: CodecOptions;
+  /** Bytes that one message may have from here on. */
+  maxMessage: number;
+  readonly #pingInterval: number;
   readonly #actions = new ActionQueue<CodecAction>();
   #state: State = "open";
   #deadline: number | undefined;
@@ -122,7 +124,8 @@ export class WebSocketCodec {
 
   /** `options` is kept, and may be shared by all connections. */
   constructor(now: number, options: CodecOptions) {
-    this.#options = options;
+    this.maxMessage = options.maxMessage;
+    this.#pingInterval = options.pingInterval;
     this.#armPing(now);
   }
 
@@ -271,7 +274,7 @@ export class WebSocketCodec {
     }
     const declared = length + (this.#message?.declared ?? 0);
     const frames = 1 + (this.#message?.frames ?? 0);
-    if (declared > this.#options.maxMessage || frames > MAX_FRAMES) {
+    if (declared > this.maxMessage || frames > MAX_FRAMES) {
       this.#silence("refusing");
       this.#act({ type: "too-large" });
       return false;
@@ -286,7 +289,7 @@ export class WebSocketCodec {
   }
 
   #limits(): string {
-    return `a message may have ${this.#options.maxMessage} bytes in ${MAX_FRAMES} frames`;
+    return `a message may have ${this.maxMessage} bytes in ${MAX_FRAMES} frames`;
   }
 
   /** Payload of a data frame, from `from` to `#at` in the chunk. */
@@ -368,7 +371,7 @@ export class WebSocketCodec {
   }
 
   #armPing(now: number): void {
-    const { pingInterval } = this.#options;
+    const pingInterval = this.#pingInterval;
     this.#deadline = pingInterval === 0 ? undefined : now + pingInterval;
   }
 

@@ -1,6 +1,6 @@
 import { judgeClientPayload } from "../stream/client_payload.ts";
 import type { Attributes } from "../xml/attributes.ts";
-import type { XmlErrorKind } from "../xml/errors.ts";
+import { clientLimit, type XmlErrorKind } from "../xml/errors.ts";
 import { NS } from "../xml/names.ts";
 import type { Payload } from "../xml/payload.ts";
 import { XmlTokenizer } from "../xml/tokenizer.ts";
@@ -171,7 +171,7 @@ function opening(framing: Framing, isEmpty: boolean, attributes: Attributes): Cl
 }
 
 function refuseXml(kind: XmlErrorKind, reason: string): ClientMessage {
-  return refused(CONDITION[kind], reason);
+  return refused(CONDITION[kind], kind === "limit" ? clientLimit(reason) : reason);
 }
 
 const CONDITION: Readonly<Record<XmlErrorKind, StreamCondition>> = {

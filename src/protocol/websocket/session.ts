@@ -16,6 +16,12 @@
 import { ActionQueue } from "../action_queue.ts";
 import type { StreamEnd, StreamHeader, StreamOpening } from "../stream/c2s.ts";
 import { readStreamError } from "../stream/received_error.ts";
+import {
+  type Overdrawn,
+  showsAuthentication,
+  Unauthenticated,
+  type UnauthenticatedLimits,
+} from "../unauthenticated.ts";
 import { NS } from "../xml/names.ts";
 import type { Payload } from "../xml/payload.ts";
 import type { ClientMessage, Framing, StreamCondition } from "./framing.ts";
@@ -42,12 +48,22 @@ export type WebSocketAction =
   | { readonly type: "close-stream"; readonly clean: boolean }
   /** Starts the WebSocket's closing handshake with this code (RFC 6455 §7.4.1). */
   | { readonly type: "close-socket"; readonly code: number }
+  /** The server knows its client. */
+  | { readonly type: "authenticated" }
   /** Comes last; `condition` is missing when the session ended in good order. */
   | {
     readonly type: "ended";
     readonly condition: string | undefined;
     readonly reason: string;
+    /** The limit that was met, if that ended it. */
+    readonly limit: LimitMet | undefined;
   };
+
+/** A limit that ends sessions, by its key. */
+export type LimitMet =
+  | "limits.client_stanza"
+  | "limits.queued_bytes"
+  | Overdrawn["limit"];
 
 /** Which domain a client's `to` means: its name, or the stream error to answer with. */
 export type DomainChoice =
@@ -65,6 +81,7 @@ export interface WebSocketSessionInit {
   readonly seeOtherUri: string | undefined;
   /** An id for a stream of which there is no other. */
   readonly nameStream: () => string;
+  readonly limits: UnauthenticatedLimits;
 }
 
 /** How long each side has for its part of the closing handshake (milliseconds; RFC 7395 §3.6). */
@@ -103,15 +120,19 @@ export class WebSocketSession {
   /** The client has authenticated, or is about to: its next opening restarts the stream. */
   #mayRestart = false;
   #answers = 0;
+  /** `undefined`: the client has authenticated. */
+  #unauthenticated: Unauthenticated | undefined;
   /** How the WebSocket is closed, and what the log says of it. */
   #closeCode = 1000;
   #condition: string | undefined;
   #reason = "the client ended the session";
+  #limit: LimitMet | undefined;
 
   constructor(now: number, init: WebSocketSessionInit) {
     this.#init = init;
     this.#framing = init.framings[0];
     this.#lastSign = now;
+    this.#unauthenticated = new Unauthenticated(now, init.limits);
   }
 
   // ---- inputs
@@ -144,7 +165,7 @@ export class WebSocketSession {
         }
         return message.type === "answer"
           ? this.#answer(now, message.failure)
-          : this.#forward(message);
+          : this.#forward(now, message);
       default:
         message satisfies never;
     }
@@ -156,8 +177,14 @@ export class WebSocketSession {
   }
 
   /** A message that RFC 7395 has no place for; `code` is the WebSocket's for it. */
-  refuse(now: number, condition: StreamCondition, reason: string, code: number): void {
+  refuse(
+    now: number,
+    condition: StreamCondition,
+    reason: string,
+    { code, limit }: { readonly code: number; readonly limit?: LimitMet },
+  ): void {
     if (this.#state === "over" || this.#state === "closing") return;
+    this.#limit = limit;
     this.#closeCode = code;
     this.#fail(now, condition, reason);
     this.#closeSocket();
@@ -176,6 +203,10 @@ export class WebSocketSession {
     if (this.#state === "closing" || this.#state === "over") return;
     for (const payload of payloads) {
       if (payload.namespace === NS.SASL) this.#heed(payload);
+      if (this.#unauthenticated && showsAuthentication(payload)) {
+        this.#unauthenticated = undefined;
+        this.#act({ type: "authenticated" });
+      }
       this.#act({ type: "message", bytes: payloadMessage(payload) });
     }
     this.alive(now);
@@ -223,7 +254,7 @@ export class WebSocketSession {
       now,
       "policy-violation",
       "the XMPP server does not read what the client sends",
-      1000,
+      { code: 1000, limit: "limits.queued_bytes" },
     );
   }
 
@@ -232,6 +263,10 @@ export class WebSocketSession {
     const { deadline } = this;
     if (deadline === undefined || now < deadline) return;
     this.#closesAt = undefined;
+    const late = this.#unauthenticated?.late(now);
+    if (late && (this.#state === "fresh" || this.#state === "open")) {
+      return this.#overdraw(now, late);
+    }
     switch (this.#state) {
       case "client-closed":
         return this.#sendClose(now);
@@ -257,7 +292,7 @@ export class WebSocketSession {
     const { seeOtherUri } = this.#init;
     const reason = "the connection manager is shutting down";
     if (seeOtherUri === undefined || this.#framing === "draft") {
-      return this.refuse(now, "system-shutdown", reason, 1001);
+      return this.refuse(now, "system-shutdown", reason, { code: 1001 });
     }
     if (this.#state === "over" || this.#state === "closing") return;
     this.#closeCode = 1001;
@@ -280,9 +315,13 @@ export class WebSocketSession {
   get deadline(): number | undefined {
     const { idleTimeout } = this.#init;
     const most = idleTimeout || Infinity;
-    if (this.#state === "fresh") return this.#lastSign + Math.min(OPENING_PATIENCE, most);
-    if (this.#state === "open") return idleTimeout > 0 ? this.#lastSign + idleTimeout : undefined;
-    return this.#closesAt;
+    const late = this.#unauthenticated?.deadline ?? Infinity;
+    if (this.#state === "fresh") {
+      return Math.min(this.#lastSign + Math.min(OPENING_PATIENCE, most), late);
+    }
+    if (this.#state !== "open") return this.#closesAt;
+    const deadline = Math.min(this.#lastSign + most, late);
+    return deadline === Infinity ? undefined : deadline;
   }
 
   // ---- transitions
@@ -330,7 +369,9 @@ export class WebSocketSession {
     });
   }
 
-  #forward({ payload, content }: ClientMessage & { type: "payload" }): void {
+  #forward(now: number, { payload, content }: ClientMessage & { type: "payload" }): void {
+    const overdrawn = this.#unauthenticated?.sends(content.length);
+    if (overdrawn) return this.#overdraw(now, overdrawn);
     const { name, namespace } = payload;
     // Clients need not wait for <success/> before they open again.
     if (namespace === NS.SASL && (name === "auth" || name === "response")) this.#mayRestart = true;
@@ -365,6 +406,12 @@ export class WebSocketSession {
     this.#state = "client-closed";
     this.#closesAt = now + CLOSE_PATIENCE;
     this.#closeUpstream({ clean: true });
+  }
+
+  /** The client has cost more than one may that its server does not know. */
+  #overdraw(now: number, { limit, reason }: Overdrawn): void {
+    this.#limit = limit;
+    this.#fail(now, "policy-violation", reason);
   }
 
   #fail(now: number, condition: StreamCondition, reason: string): void {
@@ -414,7 +461,12 @@ export class WebSocketSession {
   #end(): void {
     this.#state = "over";
     this.#closesAt = undefined;
-    this.#act({ type: "ended", condition: this.#condition, reason: this.#reason });
+    this.#act({
+      type: "ended",
+      condition: this.#condition,
+      reason: this.#reason,
+      limit: this.#limit,
+    });
   }
 
   #act(action: WebSocketAction): void {

@@ -8,6 +8,19 @@
  */
 export type XmlErrorKind = "not-well-formed" | "restricted-xml" | "bad-encoding" | "limit";
 
+/** What is said of XML that goes beyond a limit. */
+export const BEYOND = {
+  payloadBytes: "an element or tag is larger than the limit",
+  depth: "elements are nested deeper than the limit",
+  attributes: "an element has more attributes than the limit allows",
+} as const;
+
+/** That, with the key of the limit on clients where there is one. */
+export function clientLimit(message: string): string {
+  if (message === BEYOND.payloadBytes) return `${message} (limits.client_stanza)`;
+  return message === BEYOND.depth ? `${message} (limits.depth)` : message;
+}
+
 /** What is wrong with the XML, and where. */
 export interface XmlError {
   readonly kind: XmlErrorKind;

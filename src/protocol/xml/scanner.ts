@@ -11,7 +11,7 @@ import {
 } from "./chars.ts";
 import { freeBench, keepBench, rootName } from "./bench.ts";
 import { scanCdata, scanCdataOpen } from "./cdata.ts";
-import type { XmlError, XmlErrorKind } from "./errors.ts";
+import { BEYOND, type XmlError, type XmlErrorKind } from "./errors.ts";
 import type { Input } from "./input.ts";
 import type { XmlLimits } from "./limits.ts";
 import { Scopes } from "./namespaces.ts";
@@ -72,7 +72,7 @@ export class Scanner {
       if (step === AGAIN) continue;
       if (step !== NEEDS_BYTES) return step;
       if (this.#input.full) {
-        return this.#fail("limit", this.#input.end, "an element or tag is larger than the limit");
+        return this.#fail("limit", this.#input.end, BEYOND.payloadBytes);
       }
       if (!this.#input.more()) break;
     }
@@ -85,7 +85,7 @@ export class Scanner {
     const { bytes, item } = this.#input;
     const tag = this.bench.tag;
     if (this.depth++ >= this.#limits.depth) {
-      this.#fail("limit", item + tag.start, "elements are nested deeper than the limit");
+      this.#fail("limit", item + tag.start, BEYOND.depth);
       return false;
     }
     const fault = tag.resolve(this.scopes, this.depth, bytes, item);
@@ -345,7 +345,7 @@ export class Scanner {
           return this.#refuse(pos, "white space must stand before each attribute");
         } else {
           if (tag.count >= this.#limits.attributes) {
-            return this.#fail("limit", pos, "an element has more attributes than the limit allows");
+            return this.#fail("limit", pos, BEYOND.attributes);
           }
           tag.beginAttribute(pos - item);
           state = NAME_START;

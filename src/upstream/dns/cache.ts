@@ -1,8 +1,15 @@
 import type { Clock } from "../../clock.ts";
+import { NetworkError } from "../failure.ts";
 
 /** Something that was looked up, and the seconds for which it holds. */
 export interface Found {
   readonly ttl: number;
+}
+
+/** How many lookups may be under way, and who is to hear that there would be more. */
+export interface LookupBound {
+  readonly most: number;
+  met(): void;
 }
 
 /** "results cached by TTL (max 5 min)": milliseconds after which everything is looked up anew. */
@@ -23,12 +30,16 @@ export class LookupCache<T extends Found> {
   /** Those least recently used come first. */
   readonly #entries = new Map<string, Entry<T>>();
 
-  constructor(clock: Clock) {
+  readonly #bound: LookupBound | undefined;
+  #underWay = 0;
+
+  constructor(clock: Clock, bound?: LookupBound) {
     this.#clock = clock;
+    this.#bound = bound;
   }
 
   /**
-   * What `look` finds or has found for the key. When the signal fires this caller alone has given up; a
+   * What `look` finds or has found for the key; rejects with {@link NetworkError} when too many are under way. When the signal fires this caller alone has given up; a
    * lookup that nobody waits for any more is ended by the signal that it was given.
    */
   async get(
@@ -38,8 +49,13 @@ export class LookupCache<T extends Found> {
   ): Promise<T> {
     signal.throwIfAborted();
     let entry = this.#entries.get(key);
-    if (entry === undefined || entry.until <= this.#clock.now()) entry = this.#begin(key, look);
-    else this.#keep(key, entry);
+    if (entry === undefined || entry.until <= this.#clock.now()) {
+      if (this.#underWay >= (this.#bound?.most ?? Infinity)) {
+        this.#bound?.met();
+        throw new NetworkError("too many names are being looked up at the moment (limits.lookups)");
+      }
+      entry = this.#begin(key, look);
+    } else this.#keep(key, entry);
     entry.waiting++;
     const givenUp = Promise.withResolvers<never>();
     const giveUp = () => givenUp.reject(signal.reason);
@@ -58,6 +74,7 @@ export class LookupCache<T extends Found> {
 
   #begin(key: string, look: (signal: AbortSignal) => Promise<T>): Entry<T> {
     const stop = new AbortController();
+    this.#underWay++;
     const entry: Entry<T> = { result: look(stop.signal), until: Infinity, waiting: 0, stop };
     this.#keep(key, entry);
     entry.result.then(
@@ -68,6 +85,7 @@ export class LookupCache<T extends Found> {
   }
 
   #holds(key: string, entry: Entry<T>, duration: number): void {
+    this.#underWay--;
     entry.until = this.#clock.now() + duration;
     if (duration === 0) this.#forget(key, entry);
   }

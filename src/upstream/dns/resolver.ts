@@ -1,6 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import type { Answer } from "./answer.ts";
-import { LookupCache } from "./cache.ts";
+import { type LookupBound, LookupCache } from "./cache.ts";
 import { DnsClient } from "./client.ts";
 import type { ServerAddress } from "./exchange.ts";
 import type { Data, RecordType } from "./message.ts";
@@ -20,10 +20,11 @@ export class Resolver {
   readonly #client: DnsClient;
   readonly #cache: LookupCache<Answer>;
 
-  constructor(clock: Clock, machine: System = system()) {
+  /** `bound` is for names that are looked up; what is remembered does not count. */
+  constructor(clock: Clock, machine: System = system(), bound?: LookupBound) {
     this.#system = machine;
     this.#client = new DnsClient(clock);
-    this.#cache = new LookupCache(clock);
+    this.#cache = new LookupCache(clock, bound);
   }
 
   /** What DNS has; nothing when there is no such name, or none of this type. */

@@ -83,7 +83,7 @@ Deno.test("W-030 a WebSocket that is lost drops the upstream without closing its
 
 Deno.test("W-005 W-012 W-033 what is refused outright closes the WebSocket with its own code", () => {
   const talk = open();
-  talk.session.refuse(0, "bad-format", "only text messages", 1003);
+  talk.session.refuse(0, "bad-format", "only text messages", { code: 1003 });
   assert.deepEqual(talk.take().slice(1), [
     "close stream",
     OUR_CLOSE,

@@ -96,6 +96,8 @@ class Player {
       report: random.chance(0.2),
       strict: random.chance(0.1),
       queuedBytes: random.pick([1 << 20, 1 << 20, 1_500]),
+      unauthenticatedBytes: Infinity,
+      unauthenticatedTime: Infinity,
     };
     this.#habits = {
       delay: random.pick([0, 0.1, 0.3, 0.5]),

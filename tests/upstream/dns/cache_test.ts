@@ -1,16 +1,20 @@
 import assert from "node:assert/strict";
-import { type Found, LookupCache } from "../../../src/upstream/dns/cache.ts";
+import { type Found, type LookupBound, LookupCache } from "../../../src/upstream/dns/cache.ts";
 import { TestClock } from "../../support/test_clock.ts";
 
 /** A cache, and lookups that are numbered and end when the test says so. */
 class Stage {
   readonly clock = new TestClock();
-  readonly cache = new LookupCache<Found & { n: number }>(this.clock);
+  readonly cache: LookupCache<Found & { n: number }>;
   readonly lookups: {
     found(ttl: number): void;
     failed(): void;
     readonly signal: AbortSignal;
   }[] = [];
+
+  constructor(bound?: LookupBound) {
+    this.cache = new LookupCache(this.clock, bound);
+  }
 
   get(key: string, signal = new AbortController().signal): Promise<number> {
     return this.cache.get(key, signal, (signal) => {
@@ -104,4 +108,26 @@ Deno.test("D-013 there are a thousand entries at most, and those that are used s
   assert.equal(await stage.once("name 0", 60), 1);
   assert.equal(await stage.once("name 2", 60), 3);
   assert.equal(await stage.once("name 1", 60), 1_002);
+});
+
+Deno.test("S-007 so many lookups are under way and no more; what is known, or asked for already, is none", async () => {
+  let met = 0;
+  const stage = new Stage({ most: 2, met: () => met++ });
+  assert.equal(await stage.once("known", 100), 1);
+  const first = stage.get("a");
+  const second = stage.get("b");
+  await assert.rejects(stage.get("c"), /limits\.lookups/);
+  assert.equal(met, 1);
+  assert.equal(await stage.get("known"), 1);
+  const shared = stage.get("a");
+  stage.lookups[1]!.found(1);
+  assert.equal(await first, 2);
+  assert.equal(await shared, 2);
+  const third = stage.get("c");
+  stage.lookups[2]!.failed();
+  await assert.rejects(second, /failed/);
+  assert.equal(await stage.once("d", 1), 5, "one that failed is over too");
+  stage.lookups[3]!.found(1);
+  assert.equal(await third, 4);
+  assert.equal(met, 1);
 });

@@ -1,0 +1,25 @@
+/** What this process has of memory, and how much it may have before the system ends it. */
+import process from "node:process";
+import { getHeapStatistics } from "node:v8";
+import type { MemoryUse } from "./memory_guard.ts";
+
+export function memoryUse(): MemoryUse {
+  const { rss, heapUsed } = Deno.memoryUsage();
+  return { resident: rss, heap: heapUsed, heapLimit: getHeapStatistics().heap_size_limit };
+}
+
+/** What of a control group's limit the process may have itself: the system's buffers for its sockets count too. */
+const SHARE = 0.8;
+
+/**
+ * What of its control group's limit the process may have (bytes); more than there is of anything where
+ * there is none. Infinity where the process may not ask: an embedder's may lack the permission
+ * `--allow-sys=systemMemoryInfo`.
+ */
+export function controlGroupCeiling(): number {
+  try {
+    return process.constrainedMemory() * SHARE;
+  } catch {
+    return Infinity;
+  }
+}
