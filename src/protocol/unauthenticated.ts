@@ -36,8 +36,13 @@ export class Unauthenticated {
   /** The client sends so many bytes; says whether they are too many. */
   sends(bytes: number): Overdrawn | undefined {
     this.#bytes += bytes;
+    return this.wouldSend(0);
+  }
+
+  /** Whether so many bytes more would be too many. */
+  wouldSend(bytes: number): Overdrawn | undefined {
     const { unauthenticatedBytes } = this.#limits;
-    if (this.#bytes <= unauthenticatedBytes) return undefined;
+    if (this.#bytes + bytes <= unauthenticatedBytes) return undefined;
     const limit = "limits.unauthenticated_bytes";
     const reason = `more than ${unauthenticatedBytes} bytes before authentication (${limit})`;
     return { limit, reason };

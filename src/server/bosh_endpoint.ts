@@ -156,7 +156,7 @@ export function boshEndpoint(shell: SessionShell): Handler {
     if (payloads.type === "refused") {
       return pending.respond(terminal(payloads.condition, payloads.reason, body));
     }
-    if (payloads.content.length > unauthenticatedBytes) {
+    if (body.size > unauthenticatedBytes) {
       const limit = "limits.unauthenticated_bytes";
       shell.limits.met(limit, client.address);
       const reason = `more than ${unauthenticatedBytes} bytes before authentication (${limit})`;

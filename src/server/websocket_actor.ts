@@ -75,7 +75,7 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
       if (binary) {
         const reason = "only text messages are understood";
         this.#session.refuse(now, "bad-format", reason, { code: 1003 });
-      } else this.#session.message(now, readMessage(data, this.#tokenizer));
+      } else this.#session.message(now, readMessage(data, this.#tokenizer), data.length);
     });
   }
 

@@ -105,3 +105,22 @@ Deno.test("S-007 a WebSocket client that has authenticated has neither limit", (
   talk.wait(100);
   assert.equal(talk.take().length, 20);
 });
+
+Deno.test("S-007 what waits behind a gap counts before authentication, and is bounded after it", () => {
+  const LIMIT = { ...LIMITS, queuedBytes: 20_000 };
+  for (const [isKnown, most] of [[false, 10_000], [true, 20_000]] as const) {
+    const talk = established("hold='2'", LIMIT);
+    if (isKnown) talk.server(SUCCESS);
+    talk.take();
+    talk.client("rid='12'", `<a>${"x".repeat(most * 0.6)}</a>`);
+    assert.deepEqual(talk.take(), []);
+    talk.client("rid='13'", `<a>${"x".repeat(most * 0.4)}</a>`);
+    assert.match(talk.take().join("\n"), /condition='policy-violation'/);
+  }
+});
+
+Deno.test("S-007 a wrapper counts like what is in it", () => {
+  const talk = established("", LIMITS);
+  talk.client(`rid='11' xml:lang='${"x".repeat(10_000)}'`);
+  assert.match(talk.take().join("\n"), /before authentication/);
+});

@@ -45,7 +45,8 @@ export class Conversation {
   }
 
   client(xml: string): void {
-    this.session.message(this.now, readMessage(encoder.encode(xml), this.#tokenizer));
+    const bytes = encoder.encode(xml);
+    this.session.message(this.now, readMessage(bytes, this.#tokenizer), bytes.length);
   }
 
   server(xml: string): void {

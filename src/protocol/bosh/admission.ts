@@ -7,6 +7,7 @@ import type { TerminalCondition } from "./conditions.ts";
 import { KeySequence } from "./keys.ts";
 import type { BoshLimits, Granted } from "./negotiation.ts";
 import type { Streams } from "./streams.ts";
+import type { Place } from "./window.ts";
 
 /** Why a request may not be processed; its session ends for it. */
 export interface Objection {
@@ -44,7 +45,7 @@ export class Admission {
     this.#keys.accepts(creation.key, creation.newkey);
     this.#activity = new Activity(granted, limits.strict);
     this.#unauthenticated = new Unauthenticated(now, limits);
-    this.#unauthenticated.sends(creation.content.length);
+    this.#unauthenticated.sends(creation.size);
   }
 
   /** `held`: how many requests are unanswered already. */
@@ -72,7 +73,7 @@ export class Admission {
     if (body.ask.type === "open-stream" && streams.count >= MOST_STREAMS) {
       return { condition: "policy-violation", reason: "it opens one stream after the other" };
     }
-    const overdrawn = this.#unauthenticated?.sends(body.content.length);
+    const overdrawn = this.#unauthenticated?.sends(body.size);
     if (overdrawn) return { condition: "policy-violation", ...overdrawn };
     return violation(this.#activity.request(now, body, held + 1));
   }
@@ -92,9 +93,22 @@ export class Admission {
     return { type: "refused", condition: "policy-violation", reason };
   }
 
-  /** The same rid again. */
-  repeat(rid: number): Objection | undefined {
-    return violation(this.#activity.repeat(rid));
+  /**
+   * A request whose turn it is not, or not any more. `waitingBytes`: what those come to that wait
+   * for their turn.
+   */
+  arrival(
+    place: Place["type"],
+    { rid, size }: SessionRequest,
+    waitingBytes: number,
+  ): Objection | undefined {
+    if (place === "held" || place === "kept") return violation(this.#activity.repeat(rid));
+    if (place !== "early") return undefined;
+    const overdrawn = this.#unauthenticated?.wouldSend(waitingBytes + size);
+    if (overdrawn) return { condition: "policy-violation", ...overdrawn };
+    return waitingBytes + size > this.#limits.queuedBytes
+      ? tooMuch("too much is waiting for a request that is missing")
+      : undefined;
   }
 
   /** The newest request was answered with payloads. */

@@ -12,6 +12,8 @@ const decoder = new TextDecoder();
 interface BodyCommon extends Payloads {
   /** Request id, 1 to 2^53 - 1 (XEP-0124 §14.1). */
   readonly rid: number;
+  /** Bytes of the whole body. */
+  readonly size: number;
   /** Of a key sequence (XEP-0124 §15). */
   readonly key: string | undefined;
   readonly newkey: string | undefined;
@@ -146,12 +148,24 @@ export function readScriptBody(
   return readRequest(wrapper, { content, failures: [], octets });
 }
 
+/** A request that owns its bytes, for one that is kept: it may be a small part of much. */
+export function ownRequest(request: SessionRequest): SessionRequest {
+  const { content, octets } = request;
+  return {
+    ...request,
+    content: content.slice(),
+    octets: octets && { startTag: octets.startTag.slice(), content: octets.content.slice() },
+  };
+}
+
 /** The wrapper's start tag, as far as it can be told without what it asks for. */
 interface Wrapper {
   readonly type: "wrapper";
   readonly header: XmlHeader;
   readonly rid: number | undefined;
   readonly session: RefusedBody["session"];
+  /** Bytes of the whole body. */
+  readonly size: number;
 }
 
 function readWrapper(bytes: Uint8Array, tokenizer: XmlTokenizer): Wrapper | RefusedBody {
@@ -167,7 +181,7 @@ function readWrapper(bytes: Uint8Array, tokenizer: XmlTokenizer): Wrapper | Refu
   const rid = readRid(header.attributes.get("rid"));
   const sid = header.attributes.get("sid");
   const session = sid !== undefined && rid !== undefined ? { sid, rid } : undefined;
-  return { type: "wrapper", header, rid, session };
+  return { type: "wrapper", header, rid, session, size: bytes.length };
 }
 
 /** What lies between the wrapper's tags; `undefined` when the second one is missing. */
@@ -197,7 +211,7 @@ const LESS_THAN = 0x3c;
 const GREATER_THAN = 0x3e;
 
 function readRequest(
-  { header, rid }: Wrapper,
+  { header, rid, size }: Wrapper,
   payloads: Pick<BodyCommon, keyof Payloads | "octets">,
 ): CreationRequest | SessionRequest | RefusedBody {
   if (rid === undefined) {
@@ -207,6 +221,7 @@ function readRequest(
   const sid = attributes.get("sid");
   const common = {
     rid,
+    size,
     key: attributes.get("key"),
     newkey: attributes.get("newkey"),
     ...payloads,

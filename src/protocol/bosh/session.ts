@@ -88,8 +88,8 @@ export class BoshSession {
   request(now: number, request: RequestId, body: SessionRequest): void {
     if (this.#over) return this.#refuseLate(request);
     const place = this.#window.place(body.rid);
-    const isRepeat = place.type === "held" || place.type === "kept";
-    const objection = isRepeat ? this.#admission.repeat(body.rid) : undefined;
+    const objection = this.#admission.arrival(place.type, body, this.#window.waitingBytes);
+    if (objection) return this.#fail(now, objection, request);
     switch (place.type) {
       case "next":
         this.#process(now, request, body);
@@ -107,7 +107,6 @@ export class BoshSession {
         // §14.3: the client repeats what it believes lost, so the new connection takes the old
         // one's place. The old one gets an empty body: clients that read the recoverable error
         // which the XEP has for it repeat everything, and so never come to rest.
-        if (objection) return this.#fail(now, objection, request);
         const deadline = answerDeadline(this.granted, now, place.opens);
         this.#replace(this.#window.rehold(body.rid, request, deadline));
         this.#flush(now);
@@ -115,7 +114,6 @@ export class BoshSession {
       }
       case "kept":
         // §14.3: "it SHOULD repeat the response", and not process the payloads again.
-        if (objection) return this.#fail(now, objection, request);
         this.#respond(request, place.response);
         // It is a sign of life, but a pause is as long as it was asked for.
         if (!this.#window.anyLive && this.#pause === undefined) this.#quietSince = now;

@@ -1,4 +1,4 @@
-import type { SessionRequest } from "./body.ts";
+import { ownRequest, type SessionRequest } from "./body.ts";
 
 /** The shell's number for a request. It is not the rid: one rid may arrive twice. */
 export type RequestId = number;
@@ -52,6 +52,7 @@ export class RequestWindow {
   #kept: readonly Kept[] = [];
   /** `undefined`: there is no gap. */
   #waiting: Map<number, Waiting> | undefined;
+  #waitingBytes = 0;
   #keptBytes = 0;
   /** The client says which answers it has, so that the others are kept beyond the usual number. */
   #acknowledges = false;
@@ -96,7 +97,8 @@ export class RequestWindow {
     const waiting = this.#waiting?.get(body.rid);
     if (waiting === undefined) {
       this.#waiting ??= new Map();
-      this.#waiting.set(body.rid, { request, body });
+      this.#waiting.set(body.rid, { request, body: ownRequest(body) });
+      this.#waitingBytes += body.size;
       return undefined;
     }
     const old = waiting.request;
@@ -109,6 +111,7 @@ export class RequestWindow {
     const next = this.#waiting?.get(this.#last + 1);
     if (next === undefined) return undefined;
     this.#waiting!.delete(next.body.rid);
+    this.#waitingBytes -= next.body.size;
     if (this.#waiting!.size === 0) this.#waiting = undefined;
     return next;
   }
@@ -202,6 +205,11 @@ export class RequestWindow {
 
   get anyWaiting(): boolean {
     return this.#waiting !== undefined;
+  }
+
+  /** Bytes of the requests behind the gap. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
   }
 
   /** The stream that the oldest held request opens. */

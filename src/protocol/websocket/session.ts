@@ -137,11 +137,13 @@ export class WebSocketSession {
 
   // ---- inputs
 
-  /** One message of the client, read by `readMessage`. */
-  message(now: number, message: ClientMessage): void {
+  /** One message of the client, read by `readMessage`; `size` is its length (bytes). */
+  message(now: number, message: ClientMessage, size: number): void {
     this.alive(now);
     const state = this.#state;
     if (state === "over" || message.type === "blank") return;
+    const overdrawn = this.#unauthenticated?.sends(size);
+    if (overdrawn && (state === "fresh" || state === "open")) return this.#overdraw(now, overdrawn);
     if (state === "closing" || state === "client-closed") {
       // The client's answer to our <close/>: nothing is left to wait for.
       if (state === "closing" && message.type === "close") this.#closeSocket();
@@ -165,7 +167,7 @@ export class WebSocketSession {
         }
         return message.type === "answer"
           ? this.#answer(now, message.failure)
-          : this.#forward(now, message);
+          : this.#forward(message);
       default:
         message satisfies never;
     }
@@ -369,9 +371,7 @@ export class WebSocketSession {
     });
   }
 
-  #forward(now: number, { payload, content }: ClientMessage & { type: "payload" }): void {
-    const overdrawn = this.#unauthenticated?.sends(content.length);
-    if (overdrawn) return this.#overdraw(now, overdrawn);
+  #forward({ payload, content }: ClientMessage & { type: "payload" }): void {
     const { name, namespace } = payload;
     // Clients need not wait for <success/> before they open again.
     if (namespace === NS.SASL && (name === "auth" || name === "response")) this.#mayRestart = true;

@@ -19,6 +19,7 @@ const POLLING: Granted = { ...GRANTED, hold: 0, isPolling: true };
 function asking(ask: Ask, content = ""): SessionRequest {
   return {
     type: "continue",
+    size: 0,
     sid: "SID",
     rid: 1,
     key: undefined,

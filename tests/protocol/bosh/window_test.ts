@@ -19,7 +19,8 @@ function windowAfter(rid = 10, { requests = 2, mostKeptBytes = 1_000 } = {}) {
 const PLACES = { next: "n", early: "e", held: "h", kept: "k", outside: "." } as const;
 
 function early(rid: number): SessionRequest {
-  return { type: "continue", rid } as SessionRequest;
+  const content = new Uint8Array(0);
+  return { type: "continue", rid, size: 100, content, octets: undefined } as SessionRequest;
 }
 
 Deno.test("B-101 the window reaches 'requests' past the last processed one", () => {

@@ -190,6 +190,7 @@ class Player {
     const keyed = random.chance(0.3);
     return {
       type: "create",
+      size: 0,
       rid: this.#rid,
       key: undefined,
       newkey: keyed ? this.#newKeys() : undefined,
@@ -222,6 +223,7 @@ class Player {
   #empty(): SessionRequest {
     return {
       type: "continue",
+      size: 0,
       sid: "SID",
       rid: this.#rid,
       key: undefined,
