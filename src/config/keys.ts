@@ -250,7 +250,7 @@ export const sections = {
     memory: absent(
       kinds.integer(67_108_864, 1_099_511_627_776),
       "400_000_000",
-      "Bytes of memory (RSS) above which nobody new is served. Absent: 80 % of the control group's.",
+      "Bytes of memory (RSS) above which nobody new is served. Absent: 70 % of the control group's.",
     ),
     unauthenticated_bytes: key(
       kinds.integer(10_000, 67_108_864),

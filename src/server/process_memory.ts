@@ -8,8 +8,8 @@ export function memoryUse(): MemoryUse {
   return { resident: rss, heap: heapUsed, heapLimit: getHeapStatistics().heap_size_limit };
 }
 
-/** What of a control group's limit the process may have itself: the system's buffers for its sockets count too. */
-const SHARE = 0.8;
+/** What of a control group's limit the process may have itself: the system's buffers for its sockets count too, and so does what ending all sessions takes. */
+const SHARE = 0.7;
 
 /**
  * What of its control group's limit the process may have (bytes); more than there is of anything where

@@ -25,6 +25,8 @@ export interface Epitaph {
 /** How long it is remembered why a session ended (milliseconds), and of how many sessions. */
 const MEMORY = 300_000;
 const MOST_REMEMBERED = 10_000;
+/** Sessions that are told of a shutdown before anything else has its turn. */
+const TOLD_AT_ONCE = 100;
 
 const SHUTTING_DOWN: SessionRefusal = {
   condition: "system-shutdown",
@@ -101,7 +103,12 @@ export class Registry {
   /** Opens nothing more, and tells every session that the end has come; settles when all are gone. */
   async shutdown(): Promise<void> {
     this.#closed = true;
-    for (const actor of [...this.#actors.keys()]) actor.shutdown();
+    let told = 0;
+    for (const actor of [...this.#actors.keys()]) {
+      // To end one costs memory for a moment, and there may be little.
+      if (++told % TOLD_AT_ONCE === 0) await new Promise((go) => setTimeout(go));
+      actor.shutdown();
+    }
     if (this.#actors.size > 0) await new Promise<void>((done) => this.#whenEmpty = done);
   }
 }

@@ -49,3 +49,24 @@ Deno.test("B-105 S-007 so many ended sessions are remembered and no more, the ne
   assert.equal(registry.epitaph("sid49"), undefined);
   assert.equal(registry.epitaph("sid50"), EPITAPH);
 });
+
+Deno.test("a shutdown tells every session, a hundred at a time, and settles when all are gone", async () => {
+  const clock = new TestClock();
+  const registry = new Registry(limits(clock), clock);
+  let told = 0;
+  for (let i = 0; i < 250; i++) {
+    const actor = {
+      shutdown() {
+        told++;
+        registry.remove(actor);
+      },
+    };
+    registry.add(actor, "192.0.2.1");
+  }
+  const over = registry.shutdown();
+  assert.equal(told, 99);
+  assert.equal(registry.refusal("192.0.2.1")?.condition, "system-shutdown");
+  await over;
+  assert.equal(told, 250);
+  assert.equal(registry.size, 0);
+});
