@@ -30,6 +30,7 @@ import { returnsFor } from "./bounce.ts";
 import { httpStatus, type TerminalCondition } from "./conditions.ts";
 import { type Payloads, payloadsOf } from "./content_assembler.ts";
 import { Downlink, type Final, type PayloadBatch } from "./downlink.ts";
+import { Inactivity } from "./inactivity.ts";
 import { answerDeadline, grant, type Granted } from "./negotiation.ts";
 import {
   bodyOf,
@@ -55,14 +56,11 @@ export class BoshSession {
   readonly #downlink = new Downlink();
   readonly #admission: Admission;
   readonly #attributes: AnswerAttributes;
+  readonly #inactivity: Inactivity;
   readonly #actions = new ActionQueue<BoshAction>();
 
   #flowing = true;
   #over = false;
-  /** Since when no request has been held (milliseconds); counts while none is. */
-  #quietSince: number;
-  /** The client's own inactivity period while it pauses (milliseconds). */
-  #pause: number | undefined;
   /** The connection manager goes down, and waits so long for the client to ask. */
   #lastCall: (Final & { readonly until: number }) | undefined;
 
@@ -74,7 +72,7 @@ export class BoshSession {
     this.#admission = new Admission(now, init, this.granted);
     const parts = { granted: this.granted, window: this.#window, streams: this.#streams };
     this.#attributes = new AnswerAttributes(this.#init, parts);
-    this.#quietSince = now;
+    this.#inactivity = new Inactivity(now, this.granted.inactivity);
     const stream = this.#openStream(opening);
     const deadline = answerDeadline(this.granted, now, stream.name);
     this.#window.hold({ request, rid: creation.rid, deadline, opens: stream.name });
@@ -100,7 +98,7 @@ export class BoshSession {
       case "early":
         // §14.2: neither processed nor answered until the requests before it have arrived. The
         // gap has the inactivity period, from its first request on, to close.
-        if (!this.#window.anyLive && !this.#window.anyWaiting) this.#quietSince = now;
+        if (!this.#window.anyLive && !this.#window.anyWaiting) this.#inactivity.begin(now);
         this.#replace(this.#window.wait(request, body));
         break;
       case "held": {
@@ -116,7 +114,7 @@ export class BoshSession {
         // §14.3: "it SHOULD repeat the response", and not process the payloads again.
         this.#respond(request, place.response);
         // It is a sign of life, but a pause is as long as it was asked for.
-        if (!this.#window.anyLive && this.#pause === undefined) this.#quietSince = now;
+        if (!this.#window.anyLive && !this.#inactivity.isPaused) this.#inactivity.begin(now);
         break;
       case "outside":
         // §14.2, §14.3: too far ahead, or so old that its answer is gone. Both have one name.
@@ -142,7 +140,7 @@ export class BoshSession {
   abandon(now: number, request: RequestId): void {
     const was = this.#window.anyLive;
     this.#window.abandon(request);
-    if (was && !this.#window.anyLive) this.#quietSince = now;
+    if (was && !this.#window.anyLive) this.#inactivity.begin(now);
     this.#flush(now);
   }
 
@@ -195,10 +193,8 @@ export class BoshSession {
     if (this.#lastCall && now >= this.#lastCall.until) return this.#finish(now, this.#lastCall);
     const late = this.#admission.late(now);
     if (late) return this.#giveUp(now, late);
-    if (this.#window.anyLive || now < this.#quietUntil) return;
-    const seconds = Math.round((this.#quietUntil - this.#quietSince) / 1000);
-    const reason = `no request from the client for ${seconds} s`;
-    this.#giveUp(now, { condition: "item-not-found", reason });
+    if (this.#window.anyLive || now < this.#inactivity.until) return;
+    this.#giveUp(now, { condition: "item-not-found", reason: this.#inactivity.reason });
   }
 
   /**
@@ -223,7 +219,7 @@ export class BoshSession {
   /** When `handleTimeout` is due (milliseconds), if ever. */
   get deadline(): number | undefined {
     if (this.#over) return undefined;
-    const due = this.#window.deadline ?? this.#quietUntil;
+    const due = this.#window.deadline ?? this.#inactivity.until;
     return Math.min(due, this.#lastCall?.until ?? Infinity, this.#admission.deadline);
   }
 
@@ -239,7 +235,7 @@ export class BoshSession {
     const payloads = payloadsOf(body, this.#init.assembler);
     if (payloads.type === "refused") return this.#fail(now, payloads, request);
     if (this.#window.acknowledge(body.ack)) this.#act({ type: "acknowledged", rid: body.ack! });
-    this.#pause = undefined;
+    this.#inactivity.endPause();
     const { ask } = body;
     const another = this.#admission.anotherStream(body, this.#streams);
     const opens = another && this.#openAnother(another).name;
@@ -292,7 +288,7 @@ export class BoshSession {
   /** §10: everything is answered, without payloads, and the client is left alone for a while. */
   #pauseFor(now: number, seconds: number): void {
     while (this.#window.anyHeld) this.#answer(now, undefined);
-    this.#pause = seconds * 1000;
+    this.#inactivity.pause(seconds);
   }
 
   // ---- streams
@@ -442,7 +438,7 @@ export class BoshSession {
   #answerWith(now: number, body: Uint8Array<ArrayBuffer>, condition?: TerminalCondition): void {
     const request = this.#window.answer(now, body);
     if (request !== undefined) this.#respond(request, body, condition);
-    if (!this.#window.anyLive) this.#quietSince = now;
+    if (!this.#window.anyLive) this.#inactivity.begin(now);
   }
 
   /** Answers all that have waited long enough, and in front of them whatever is older. */
@@ -466,10 +462,6 @@ export class BoshSession {
     // §17.1: clients without `ver` know only HTTP's own errors.
     const status = this.#init.isLegacy ? httpStatus(condition) : 200;
     this.#act({ type: "respond", request, status, body });
-  }
-
-  get #quietUntil(): number {
-    return this.#quietSince + (this.#pause ?? this.granted.inactivity);
   }
 
   // ---- back-pressure
