@@ -57,6 +57,18 @@ export type ManagerEvent =
     /** The bytes are the receiver's to keep. */
     readonly payloads: readonly Payload[];
   }
+  /**
+   * What one end of a session sent and the other will not get, for the connection to it is gone: bytes
+   * that had not been handed to the network. Comes when that is known, perhaps after `session-ended`.
+   */
+  | {
+    readonly type: "unsent";
+    readonly session: string;
+    readonly domain: string;
+    readonly client: ClientInfo;
+    readonly to: "server" | "client";
+    readonly bytes: number;
+  }
   /** A limit bites; comes at most once in ten seconds for each of them. */
   | {
     readonly type: "limit-reached";

@@ -88,6 +88,10 @@ export function eventLogger(log: Log): EventSink {
         const fields = { session, domain, ...clientFields(client), stanzas: payloads.length };
         return log.warn("stanzas not delivered", fields);
       }
+      case "unsent": {
+        const { session, domain, client, to, bytes } = event;
+        return log.warn("bytes not sent", { session, domain, ...clientFields(client), to, bytes });
+      }
       case "limit-reached": {
         const { limit, address, count } = event;
         const client = address === "" ? undefined : address;

@@ -151,6 +151,10 @@ const EVENTS: readonly [ManagerEvent, string][] = [
     },
     'warn upstream failed session=s1 domain=example.org target=a:1 phase=tcp reason="connection refused" retrying=true',
   ],
+  [
+    { type: "unsent", session: "s1", domain: "example.org", client, to: "server", bytes: 1_234 },
+    "warn bytes not sent session=s1 domain=example.org transport=bosh client=192.0.2.7 port=4711 to=server bytes=1234",
+  ],
 ];
 
 Deno.test("eventLogger() writes each event as one record of its level", () => {

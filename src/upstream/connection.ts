@@ -1,5 +1,4 @@
 import { Alarm, type Clock } from "../clock.ts";
-import { joined } from "../protocol/stream/bytes.ts";
 import type {
   C2sAction,
   C2sStream,
@@ -10,13 +9,20 @@ import type {
 import type { Payload } from "../protocol/xml/payload.ts";
 import type { Pipe, TlsOptions } from "./dial.ts";
 import { NetworkError, within } from "./failure.ts";
+import { Outbox } from "./outbox.ts";
 
-/** What a connection tells its owner; nothing after `ended`. */
+/** What a connection tells its owner; nothing but `unsent` after `ended`. */
 export interface ConnectionEvents {
   opened(header: StreamHeader): void;
   deliver(payloads: readonly Payload[]): void;
   /** `phase` is where it was when it ended. */
   ended(end: StreamEnd, phase: "tls" | "stream"): void;
+  /** More waits to be written than before. */
+  queued(): void;
+  /** Some of it has left. */
+  sent(): void;
+  /** The connection is gone, and so many bytes of the client's with it; may come after `ended`. */
+  unsent(bytes: number): void;
   /** Something threw that must not; `ended` follows if it has not been. */
   fault(error: unknown): void;
 }
@@ -34,8 +40,6 @@ export interface ConnectionOptions {
 const IDLE_BUFFER = 512;
 /** Bytes of the buffer that takes over while reads fill the idle one. */
 const BUSY_BUFFER = 16_384;
-/** Bytes of memory that a piece takes which waits to be written, besides its own. */
-export const PIECE_COST = 256;
 /** Milliseconds that the last bytes may take to leave. */
 const FLUSH_TIMEOUT = 2_000;
 
@@ -60,13 +64,9 @@ export class Connection {
   #flowing = true;
   #resume: (() => void) | undefined;
   #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(IDLE_BUFFER);
-  #outgoing: Uint8Array[] = [];
-  #queuedBytes = 0;
-  /** Bytes of the write that is under way, if there is one. */
-  #writing: number | undefined;
+  readonly #outbox = new Outbox();
   /** For those who wait until nothing is left to be written. */
   #idle: PromiseWithResolvers<void> | undefined;
-  #writable = true;
 
   constructor(options: ConnectionOptions, events: ConnectionEvents) {
     this.#pipe = options.pipe;
@@ -86,7 +86,7 @@ export class Connection {
     readonly preamble?: Uint8Array | undefined;
     readonly direct?: boolean;
   } = {}): void {
-    if (preamble) this.#write(preamble);
+    if (preamble) this.#write(preamble, false);
     if (direct) void this.#secure(() => this.#stream.connected(this.#clock.now()));
     else this.#begin(() => this.#stream.connected(this.#clock.now()));
   }
@@ -122,12 +122,12 @@ export class Connection {
   abort(): void {
     this.#ended = true;
     this.#stop();
-    this.#pipe.close();
+    this.#leave();
   }
 
   /** Bytes not yet handed to the network, and what it costs to keep them. */
   get queuedBytes(): number {
-    return this.#queuedBytes;
+    return this.#outbox.size;
   }
 
   /** Tells the stream that it may begin, and reads. */
@@ -237,7 +237,7 @@ export class Connection {
   #perform(action: C2sAction): void {
     switch (action.type) {
       case "write":
-        return this.#write(action.bytes);
+        return this.#write(action.bytes, action.isClients);
       case "start-tls":
         this.#tlsWanted = true;
         return;
@@ -257,43 +257,41 @@ export class Connection {
     }
   }
 
-  #write(bytes: Uint8Array): void {
-    if (!this.#writable) return;
-    this.#outgoing.push(bytes);
-    this.#queuedBytes += bytes.length + PIECE_COST;
-    if (this.#writing === undefined) this.#writeNext();
+  #write(bytes: Uint8Array, isClients: boolean): void {
+    this.#outbox.push(bytes, isClients);
+    if (!this.#outbox.isWriting) this.#writeNext();
+    this.#events.queued();
   }
 
   /** One write is under way at a time; what queues meanwhile goes into the next. */
   #writeNext(): void {
-    const batch = joined(this.#outgoing);
-    this.#queuedBytes -= this.#outgoing.length * PIECE_COST;
-    this.#outgoing = [];
-    this.#writing = batch.length;
+    const batch = this.#outbox.next();
+    if (batch === undefined) return this.#idle?.resolve();
     this.#pipe.write(batch).then(() => this.#written(), (error) => this.#unwritable(error));
   }
 
   #written(): void {
-    this.#queuedBytes -= this.#writing ?? 0;
-    this.#writing = undefined;
-    if (this.#outgoing.length > 0) this.#writeNext();
-    else this.#idle?.resolve();
+    this.#outbox.written();
+    this.#writeNext();
+    if (this.#ended) return;
+    try {
+      this.#events.sent();
+    } catch (error) {
+      this.#fault(error);
+    }
   }
 
   #unwritable(error: unknown): void {
     // The reader finds the loss as well, after what the server sent before it went:
     // perhaps the stream error that says why.
-    this.#writable = false;
-    this.#outgoing = [];
-    this.#queuedBytes = 0;
-    this.#writing = undefined;
+    this.#outbox.close();
     this.#idle?.resolve();
     if (!(error instanceof NetworkError)) this.#fault(error);
   }
 
   /** Settles when nothing is left to be written. */
   async #flushed(): Promise<void> {
-    if (this.#writing === undefined) return;
+    if (!this.#outbox.isWriting) return;
     this.#idle ??= Promise.withResolvers();
     await this.#idle.promise;
     this.#idle = undefined;
@@ -310,12 +308,19 @@ export class Connection {
     const patience = this.#clock.after(FLUSH_TIMEOUT, { wake: () => this.#pipe.close() });
     await this.#flushed();
     patience.cancel();
+    this.#leave();
+  }
+
+  #leave(): void {
     this.#pipe.close();
+    this.#outbox.close();
+    const bytes = this.#outbox.takeUnsent();
+    if (bytes > 0) this.#events.unsent(bytes);
   }
 
   #fault(error: unknown): void {
     this.#stop();
-    this.#pipe.close();
+    this.#leave();
     this.#events.fault(error);
     if (this.#ended) return;
     this.#ended = true;

@@ -58,6 +58,13 @@ export interface UpstreamEvents {
   opened(header: StreamHeader): void;
   /** Everything that one read brought, in order. The bytes are borrowed until the call returns. */
   deliver(payloads: readonly Payload[]): void;
+  /**
+   * Back-pressure: whether the client is to be read. `false` when much of what was sent waits, and
+   * again whenever some of that has left; `true` when little waits. It may come from within `send`.
+   * An upstream that never says it is sent what the client sends until `queuedBytes` is beyond
+   * `limits.queued_bytes`, which ends the session.
+   */
+  flow?(open: boolean): void;
   /** Comes once and comes last. */
   ended(end: StreamEnd): void;
 }

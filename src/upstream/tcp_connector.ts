@@ -18,12 +18,14 @@ import {
   redirection,
   type Search,
 } from "./candidates.ts";
-import { Connection, type ConnectionEvents, PIECE_COST } from "./connection.ts";
+import { Connection, type ConnectionEvents } from "./connection.ts";
 import type { Connector, Upstream, UpstreamEvents, UpstreamRequest } from "./connector.ts";
 import { dial, type Pipe } from "./dial.ts";
 import { Resolver } from "./dns/resolver.ts";
+import { Early } from "./early.ts";
 import { Families } from "./families.ts";
 import { within, words } from "./failure.ts";
+import { trimmed } from "./outbox.ts";
 import { isPublic } from "./policy.ts";
 import { proxyHeader } from "./proxy_header.ts";
 import { asciiDomain } from "./resolve.ts";
@@ -34,6 +36,8 @@ export interface TcpConnectorOptions {
   readonly limits: {
     readonly serverStanza: number;
     readonly depth: number;
+    /** Bytes that may wait for a server; beyond half of that its client is not read. */
+    readonly queuedBytes: number;
     /** Streams that are being opened at a time; missing: any number. */
     readonly connecting?: number;
     /** Names that are being looked up at a time; missing: any number. */
@@ -113,10 +117,11 @@ class TcpUpstream implements Upstream, ConnectionEvents {
   #cancel: AbortController | undefined = new AbortController();
   #attempt: Attempt | undefined;
   #connection: Connection | undefined;
-  /** What the client did before the stream was up, for whichever target it will be; then `undefined`. */
-  #early: (Uint8Array | Restart)[] | undefined = [];
-  #earlyBytes = 0;
+  /** `undefined` once the stream has been up. */
+  #early: Early | undefined = new Early();
   #flowing = true;
+  /** The client is read: little waits of what it sent. */
+  #takes = true;
   /** Places that were dialled in vain. */
   #attempts = 0;
   /** A server has sent us elsewhere. */
@@ -162,17 +167,16 @@ class TcpUpstream implements Upstream, ConnectionEvents {
 
   send(content: Uint8Array): void {
     if (this.#over) return;
-    if (this.#early !== undefined) {
-      this.#early.push(content);
-      this.#earlyBytes += content.length + PIECE_COST;
-    }
-    this.#connection?.send(content);
+    if (this.#early === undefined) return this.#connection?.send(content);
+    const kept = trimmed(content);
+    this.#early.push(kept);
+    this.#connection?.send(kept);
+    this.queued();
   }
 
   restart(restart: Restart = {}): void {
     if (this.#over) return;
     this.#early?.push(restart);
-    this.#earlyBytes += PIECE_COST;
     this.#connection?.restart(restart);
   }
 
@@ -196,7 +200,7 @@ class TcpUpstream implements Upstream, ConnectionEvents {
 
   get queuedBytes(): number {
     if (this.#over) return 0;
-    return this.#early === undefined ? this.#connection?.queuedBytes ?? 0 : this.#earlyBytes;
+    return this.#early?.size ?? this.#connection?.queuedBytes ?? 0;
   }
 
   /** How the domain is reached, for this client. */
@@ -325,7 +329,7 @@ class TcpUpstream implements Upstream, ConnectionEvents {
       keepalive: settings.keepalive,
       hidden: hiddenSasl(settings),
     });
-    for (const item of this.#early ?? []) {
+    for (const item of this.#early?.items ?? []) {
       if (item instanceof Uint8Array) stream.send(item);
       else stream.restart(item);
     }
@@ -348,6 +352,8 @@ class TcpUpstream implements Upstream, ConnectionEvents {
     if (attempt !== undefined) {
       this.#attempt = this.#early = this.#cancel = undefined;
       this.#connection?.flow(this.#flowing);
+      // What waited is the connection's now, and it will say what becomes of it.
+      this.sent();
       const { target, direct, stream, settle } = attempt;
       this.#reached(target, direct ? "direct" : stream.encrypted ? "starttls" : "none");
       settle(undefined);
@@ -369,6 +375,23 @@ class TcpUpstream implements Upstream, ConnectionEvents {
     settle(this.#over ? undefined : { ...failed(end, phase, target), isEncrypted });
   }
 
+  queued(): void {
+    if (!this.#takes || this.#over) return;
+    if (this.queuedBytes > this.#options.limits.queuedBytes / 2) this.#tellFlow(false);
+  }
+
+  sent(): void {
+    if (this.#takes || this.#over) return;
+    this.#tellFlow(this.queuedBytes < this.#options.limits.queuedBytes / 4);
+  }
+
+  unsent(bytes: number): void {
+    if (bytes === 0) return;
+    const { session, client } = this.#request;
+    const domain = this.#domain;
+    this.#options.emit({ type: "unsent", session, domain, client, to: "server", bytes });
+  }
+
   fault(error: unknown): void {
     this.#fault(error);
     // It may come from `ended` itself, which then tells nothing more.
@@ -383,7 +406,7 @@ class TcpUpstream implements Upstream, ConnectionEvents {
   /** Ends it before it was up, or without ceremony: the session hears `closed`, but not before its call returns. */
   #giveUp(): void {
     this.#over = true;
-    this.#early = undefined;
+    this.#dropEarly();
     this.#cancel?.abort();
     queueMicrotask(() => this.#tellEnd({ type: "closed" }));
   }
@@ -391,7 +414,20 @@ class TcpUpstream implements Upstream, ConnectionEvents {
   #finish(end: StreamEnd): void {
     if (this.#over) return;
     this.#over = true;
+    this.#dropEarly();
     this.#tellEnd(end);
+  }
+
+  /** What waited for the stream to be up, and never was. */
+  #dropEarly(): void {
+    const bytes = this.#early?.contentBytes ?? 0;
+    this.#early = undefined;
+    this.unsent(bytes);
+  }
+
+  #tellFlow(open: boolean): void {
+    this.#takes = open;
+    this.#events.flow?.(open);
   }
 
   #tellEnd(end: StreamEnd): void {

@@ -81,6 +81,11 @@ export class FakeUpstream implements Upstream {
     this.#events.deliver(payloadsOf(xml));
   }
 
+  /** Says whether the client is to be read. */
+  takes(open: boolean): void {
+    this.#events.flow?.(open);
+  }
+
   /** Ends with a stream error. */
   fail(xml: string): void {
     this.end({ type: "stream-error", error: payloadsOf(xml)[0]! });

@@ -88,6 +88,8 @@ export class ScriptedConnection {
   #read = 0;
   readonly #closed: Promise<void>;
   #wake: (() => void) | undefined;
+  #taker: ((text: string) => void) | undefined;
+  #poured = 0;
 
   constructor(socket: net.Socket, certificates: Certificates) {
     this.#raw = socket;
@@ -164,6 +166,46 @@ export class ScriptedConnection {
     return this.#socket.writableLength;
   }
 
+  /** Reads nothing any more: its peer has to wait. */
+  pause(): void {
+    this.#raw.pause();
+  }
+
+  resume(): void {
+    // Deno's TLS socket may have set the flag that says whether there is reading.
+    this.#raw.pause().resume();
+  }
+
+  /** Writes all of this as fast as it is taken; settles when it has been, or the connection is gone. */
+  async pour(texts: Iterable<string>): Promise<void> {
+    for (const text of texts) {
+      this.#poured += new TextEncoder().encode(text).length;
+      if (this.ended) return;
+      if (!this.#socket.write(text)) {
+        await new Promise<void>((resolve) => {
+          const go = () => {
+            this.#socket.off("drain", go).off("close", go);
+            resolve();
+          };
+          this.#socket.on("drain", go).on("close", go);
+        });
+      }
+    }
+  }
+
+  /** Bytes that were poured and that the system has taken. */
+  get taken(): number {
+    return this.#poured - this.#socket.writableLength;
+  }
+
+  /** From here on what comes is given to somebody, and not kept. */
+  giveTo(take: (text: string) => void): void {
+    this.#taker = take;
+    take(this.received.slice(this.#read));
+    this.received = "";
+    this.#read = 0;
+  }
+
   /** Closes our side. */
   end(): void {
     this.#socket.end();
@@ -184,7 +226,9 @@ export class ScriptedConnection {
   #listen(socket: net.Socket): void {
     const decoder = new TextDecoder();
     socket.on("data", (chunk: Buffer) => {
-      this.received += decoder.decode(chunk, { stream: true });
+      const text = decoder.decode(chunk, { stream: true });
+      if (this.#taker) this.#taker(text);
+      else this.received += text;
       this.#wake?.();
     });
     const over = () => {

@@ -89,6 +89,7 @@ function connect(tlsPolicy: "never" | "required", on: (event: string) => void = 
   const clock = new TestClock();
   const pipe = new ScriptedPipe();
   const told: string[] = [];
+  const flow: string[] = [];
   const tell = (event: string) => {
     told.push(event);
     on(event);
@@ -114,11 +115,17 @@ function connect(tlsPolicy: "never" | "required", on: (event: string) => void = 
       opened: ({ id }) => tell(`opened ${id}`),
       deliver: (payloads) => payloads.forEach(({ name }) => tell(name)),
       ended: (end) => tell(`ended ${end.type}`),
+      queued: () => flow.push("queued"),
+      sent: () => {
+        flow.push("sent");
+        on("sent");
+      },
+      unsent: (bytes) => tell(`unsent ${bytes}`),
       fault: (error) => tell(`fault ${error}`),
     },
   );
   connection.start();
-  return { clock, pipe, connection, told };
+  return { clock, pipe, connection, told, flow };
 }
 
 Deno.test("one write is under way at a time, and what queues meanwhile goes into the next", async () => {
@@ -136,6 +143,51 @@ Deno.test("one write is under way at a time, and what queues meanwhile goes into
   connection.send(encode("<d/>"));
   assert.equal(pipe.written.at(-1), "<d/>");
   connection.abort();
+});
+
+Deno.test("W-040 its owner hears when more waits and when some of it has left", async () => {
+  const { pipe, connection, flow } = await up();
+  flow.length = 0;
+  pipe.held = true;
+  connection.send(encode("x".repeat(20_000)));
+  connection.send(encode("<b/>"));
+  assert.deepEqual(flow, ["queued", "queued"]);
+  await pipe.release();
+  assert.deepEqual(flow, ["queued", "queued", "sent"]);
+  assert.equal(pipe.written.at(-1)?.length, 3_620, "progress shows in small batches");
+  await pipe.release();
+  assert.equal(flow.length, 4);
+  connection.abort();
+});
+
+Deno.test("what a client sent and that has not left is told when the connection is given up", async () => {
+  const { pipe, connection, told } = await up();
+  pipe.held = true;
+  connection.send(encode("<a/>"));
+  connection.restart({});
+  connection.send(encode("<b/>"));
+  connection.abort();
+  assert.deepEqual(told, ["unsent 8"]);
+  await settled();
+  assert.deepEqual(told, ["unsent 8"]);
+});
+
+Deno.test("what leaves behind an end in good order is not told; what does not leave in time is", async () => {
+  for (const leaves of [true, false]) {
+    const { clock, pipe, connection, told } = await up();
+    pipe.held = true;
+    connection.send(encode("<a/>"));
+    connection.close();
+    await pipe.feed("</stream:stream>");
+    assert.deepEqual(told, ["ended closed"]);
+    if (leaves) {
+      pipe.held = false;
+      await pipe.release();
+    } else clock.advance(2_000);
+    await settled();
+    assert.deepEqual(told, ["ended closed", ...(leaves ? [] : ["unsent 4"])]);
+    assert.equal(clock.timers, 0);
+  }
 });
 
 Deno.test("U-005 TLS starts when the request for it has left, and its failure is the end", async () => {
@@ -170,9 +222,10 @@ Deno.test("a write that fails does not hide what the server said before it went"
   await pipe.feed(
     "<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>",
   );
-  assert.deepEqual(told, ["ended stream-error"]);
+  assert.equal(told[0], "ended stream-error");
   await settled();
   assert.equal(pipe.closed, true);
+  assert.deepEqual(told.slice(1), ["unsent 8"], "and what the client said then is not forgotten");
 });
 
 Deno.test("the pipe is closed behind the last bytes, or when they do not leave in time", async () => {
@@ -234,6 +287,18 @@ Deno.test("S-017 an event that throws ends the connection as a fault", async () 
   ]);
   assert.equal(pipe.closed, true);
   assert.equal(clock.timers, 0);
+});
+
+Deno.test("S-017 one that throws when something has left does, too", async () => {
+  let throws = false;
+  const { pipe, connection, told } = await up((event) => {
+    if (throws && event === "sent") throw new Error(event);
+  });
+  throws = true;
+  pipe.held = true;
+  connection.send(encode("<a/>"));
+  await pipe.release();
+  assert.deepEqual(told, ["fault Error: sent", "ended connection-failed"]);
 });
 
 Deno.test("an aborted connection says nothing any more", async () => {

@@ -36,6 +36,8 @@ interface Setup {
 class Session {
   readonly upstream: Upstream;
   readonly told: string[] = [];
+  /** What it was told of the client's reading. */
+  readonly flow: boolean[] = [];
   readonly events: ManagerEvent[] = [];
   #wake: (() => void) | undefined;
 
@@ -64,12 +66,13 @@ class Session {
       deliver: (payloads) => {
         for (const { bytes } of payloads) tell(decoder.decode(bytes));
       },
+      flow: (open) => this.flow.push(open),
       ended: (end) =>
         tell(end.type === "connection-failed" ? `ended: ${end.reason}` : `ended ${end.type}`),
     };
     this.upstream = tcpConnector({
       settings: () => config,
-      limits: { serverStanza: 100_000, depth: 50 },
+      limits: { serverStanza: 100_000, depth: 50, queuedBytes: 1 << 20 },
       clock: systemClock,
       emit: (event) => this.events.push(event),
       random: () => 0,
@@ -95,6 +98,11 @@ class Session {
       if (event !== undefined) return event;
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
+  }
+
+  /** Bytes that were told to be lost. */
+  get unsent(): number[] {
+    return this.events.flatMap((event) => event.type === "unsent" ? [event.bytes] : []);
   }
 
   /** `upstream-failed` events as `phase target (retrying)`. */
@@ -857,4 +865,111 @@ socketTest("D-010 of many places, sixteen are dialled for one session", async ()
   await session.until("ended: ");
   assert.equal(session.failures.length, 16);
   assert.equal(session.failures.at(-1), `tcp 127.0.0.1:${port}`);
+});
+
+const PIECE = encode(`<message>${"x".repeat(60_000)}</message>`);
+
+/** Sends until it is told to stop; how many pieces that took. */
+function pour({ upstream, flow }: Session): number {
+  let count = 0;
+  while (flow.at(-1) !== false) {
+    upstream.send(PIECE);
+    count++;
+  }
+  return count;
+}
+
+socketTest(
+  "W-022 W-040 what waits for a stream to be opened stops its client at half of what may wait, and all of it goes up",
+  async () => {
+    await using server = await ScriptedServer.listen();
+    const session = Session.at(server, IN_CLEAR);
+    const count = pour(session);
+    assert.equal(count, 9, "half of a mebibyte");
+    assert.deepEqual(session.flow, [false]);
+    const connection = await server.accept();
+    await greet(connection);
+    let got = 0;
+    while (got < count * PIECE.length) got += (await connection.expect("</message>")).length;
+    await session.until(SHOWN);
+    assert.equal(session.flow.at(-1), true);
+    session.upstream.abort();
+    await session.until("ended");
+    assert.deepEqual(session.unsent, []);
+  },
+);
+
+socketTest(
+  "W-040 a server that does not read stops its client, and lets it go on when little waits",
+  async () => {
+    await using server = await ScriptedServer.listen();
+    const session = Session.at(server, IN_CLEAR);
+    const connection = await server.accept();
+    await greet(connection);
+    await session.until(SHOWN);
+    connection.pause();
+    let sent = 0;
+    // The system takes some before anything has to wait.
+    while (session.flow.length === 0) {
+      session.upstream.send(PIECE);
+      sent += PIECE.length;
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    assert.deepEqual(session.flow[0], false);
+    assert.ok(session.upstream.queuedBytes > 1 << 19);
+    connection.resume();
+    let got = 0;
+    while (got < sent) got += (await connection.expect("</message>")).length;
+    assert.equal(session.flow.at(-1), true);
+    assert.ok(session.flow.slice(0, -1).every((open) => !open));
+    assert.ok(session.flow.length > 2, "that some has left is told");
+    session.upstream.abort();
+    await session.until("ended");
+    assert.deepEqual(session.unsent, []);
+  },
+);
+
+socketTest(
+  "what a client sent to a server that does not read is told when the stream is dropped",
+  async () => {
+    await using server = await ScriptedServer.listen();
+    const session = Session.at(server, IN_CLEAR);
+    const connection = await server.accept();
+    await greet(connection);
+    await session.until(SHOWN);
+    connection.pause();
+    while (session.flow.length === 0) {
+      session.upstream.send(PIECE);
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    const { queuedBytes } = session.upstream;
+    session.upstream.abort();
+    const [unsent = 0] = session.unsent;
+    assert.ok(unsent > 400_000 && unsent <= queuedBytes, `${unsent} of ${queuedBytes}`);
+    await session.until("ended");
+    assert.equal(session.unsent.length, 1);
+  },
+);
+
+socketTest("what a client sent to a stream that never came up is told", async () => {
+  await using server = await ScriptedServer.listen();
+  for (const end of ["close", "abort"] as const) {
+    const session = Session.at(server, IN_CLEAR);
+    session.upstream.send(encode("<auth/>"));
+    session.upstream.restart();
+    session.upstream[end]();
+    await session.until("ended");
+    assert.deepEqual(session.unsent, [7]);
+  }
+  const refused = Session.at({ port: 1 }, IN_CLEAR);
+  refused.upstream.send(encode("<auth/>"));
+  assert.match(await refused.until("ended"), /^ended: No stream/);
+  assert.deepEqual(refused.events.at(-1), {
+    type: "unsent",
+    session: "s1",
+    domain: "example.test",
+    client: { address: "127.0.0.1", port: 1, transport: "bosh" },
+    to: "server",
+    bytes: 7,
+  });
 });

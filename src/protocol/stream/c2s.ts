@@ -84,7 +84,8 @@ export interface C2sOptions {
 
 /** What the shell is to do. */
 export type C2sAction =
-  | { readonly type: "write"; readonly bytes: Uint8Array }
+  /** `isClients`: it is what the client sent; else it is of our own making. */
+  | { readonly type: "write"; readonly bytes: Uint8Array; readonly isClients: boolean }
   /** Write what is outstanding, do the TLS handshake, call `secured`. Nothing else is written meanwhile. */
   | { readonly type: "start-tls" }
   /** The stream is up: after TLS is negotiated and features are there, and again after each restart. */
@@ -410,9 +411,9 @@ export class C2sStream {
 
   #forward(content: Uint8Array): void {
     const hidden = this.#hidden;
-    if (hidden === undefined || this.#authenticated) return this.#write(content);
+    if (hidden === undefined || this.#authenticated) return this.#write(content, true);
     const { content: allowed, failures } = judgeLogins(content, hidden);
-    if (allowed.length > 0) this.#write(allowed);
+    if (allowed.length > 0) this.#write(allowed, true);
     this.#payloads.push(...failures);
     this.#flush();
   }
@@ -427,10 +428,10 @@ export class C2sStream {
     this.#write(headerBytes(this.#opening, this.#encrypted));
   }
 
-  #write(bytes: Uint8Array): void {
+  #write(bytes: Uint8Array, isClients = false): void {
     this.#flush();
     this.#wrote = true;
-    this.#actions.push({ type: "write", bytes });
+    this.#actions.push({ type: "write", bytes, isClients });
   }
 
   #listens(): boolean {
