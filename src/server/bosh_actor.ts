@@ -167,6 +167,11 @@ export class BoshActor implements Actor {
     this.#input((now) => this.#session.deliver(now, stream, payloads));
   }
 
+  /** What the upstream says of the client's reading; the other way it is an action of the session. */
+  flow(stream: string, open: boolean): void {
+    this.#input((now) => this.#session.flow(now, stream, open));
+  }
+
   streamEnded(stream: string, end: StreamEnd): void {
     this.#upstreams = this.#upstreams.filter((entry) => entry.stream !== stream);
     this.#input((now) => this.#session.streamEnded(now, stream, end));
@@ -320,6 +325,10 @@ class StreamEvents implements UpstreamEvents {
 
   deliver(payloads: readonly Payload[]): void {
     this.#actor.deliver(this.#stream, payloads);
+  }
+
+  flow(open: boolean): void {
+    this.#actor.flow(this.#stream, open);
   }
 
   ended(end: StreamEnd): void {

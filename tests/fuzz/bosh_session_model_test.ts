@@ -19,7 +19,8 @@
  *     period or its pause is over, and not sooner.
  *  7. `ended` comes once and last, for a reason; every stream that is open then is closed before.
  *     Nothing is asked of a stream that is not open.
- *  8. No more than `hold` requests are held, but for the creation request. A held request is
+ *  8. No more than `hold` requests are held, but for the creation request; while an upstream is
+ *     backed up, no more than `requests`, and none is answered for being too many. A held request is
  *     answered at once when there is something to tell, unless it opens a stream and waits for
  *     its features; it is not answered with nothing but for a reason.
  *  9. Every answer is one well-formed document, an unprefixed `<body/>` in its namespace.

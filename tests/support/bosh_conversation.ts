@@ -127,6 +127,17 @@ export class BoshConversation {
     this.#write();
   }
 
+  /** The upstream says whether it takes what is sent. */
+  flow(open: boolean, stream = "stream1"): void {
+    this.session.flow(this.now, stream, open);
+    this.#write();
+  }
+
+  congested(): void {
+    this.session.congested(this.now);
+    this.#write();
+  }
+
   shutdown(): void {
     this.session.shutdown(this.now);
     this.#write();

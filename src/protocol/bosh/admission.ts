@@ -1,27 +1,13 @@
-import type { LimitMet, SessionInit, StreamChoice } from "./actions.ts";
+import type { SessionInit, StreamChoice } from "./actions.ts";
 import { Activity } from "./activity.ts";
 import type { SessionRequest } from "./body.ts";
 import { showsAuthentication, Unauthenticated } from "../unauthenticated.ts";
 import type { Payload } from "../xml/payload.ts";
-import type { TerminalCondition } from "./conditions.ts";
 import { KeySequence } from "./keys.ts";
 import type { BoshLimits, Granted } from "./negotiation.ts";
+import { type Objection, tooMuch } from "./objections.ts";
 import type { Streams } from "./streams.ts";
 import type { Place } from "./window.ts";
-
-/** Why a request may not be processed; its session ends for it. */
-export interface Objection {
-  readonly condition: TerminalCondition;
-  /** A sentence for people. */
-  readonly reason: string;
-  /** The limit that was met, if it is one. */
-  readonly limit?: LimitMet | undefined;
-}
-
-/** How a session ends: by an objection, or in good order. */
-export type End = Pick<Objection, "reason" | "limit"> & {
-  readonly condition: TerminalCondition | undefined;
-};
 
 /** Judges requests when their turn has come: in rid order, each once. */
 export class Admission {
@@ -48,7 +34,7 @@ export class Admission {
     this.#unauthenticated.sends(creation.size);
   }
 
-  /** `held`: how many requests are unanswered already. */
+  /** `held`: how many requests are unanswered already, and need not be. */
   request(
     now: number,
     body: SessionRequest,
@@ -131,11 +117,6 @@ export class Admission {
   get deadline(): number {
     return this.#unauthenticated?.deadline ?? Infinity;
   }
-}
-
-/** More is waiting than may be. */
-export function tooMuch(reason: string): Objection {
-  return { condition: "policy-violation", reason, limit: "limits.queued_bytes" };
 }
 
 /** Streams that one session may ever have had: their names are remembered. */

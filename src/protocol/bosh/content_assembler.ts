@@ -1,6 +1,6 @@
 import { joined } from "../stream/bytes.ts";
 import type { XmlTokenizer } from "../xml/tokenizer.ts";
-import type { Objection } from "./admission.ts";
+import type { Objection } from "./objections.ts";
 import { xmlObjection } from "./conditions.ts";
 import { WrapperScope } from "./content.ts";
 

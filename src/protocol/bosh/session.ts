@@ -24,7 +24,7 @@ import type { StreamEnd, StreamHeader, StreamOpening } from "../stream/c2s.ts";
 import type { Payload } from "../xml/payload.ts";
 import type { BoshAction, SessionBasis, SessionInit, StreamChoice } from "./actions.ts";
 import { AnswerAttributes } from "./answer_attributes.ts";
-import { Admission, type End, type Objection, tooMuch } from "./admission.ts";
+import { Admission } from "./admission.ts";
 import type { SessionRequest } from "./body.ts";
 import { returnsFor } from "./bounce.ts";
 import { httpStatus, type TerminalCondition } from "./conditions.ts";
@@ -32,6 +32,9 @@ import { type Payloads, payloadsOf } from "./content_assembler.ts";
 import { Downlink, type Final, type PayloadBatch } from "./downlink.ts";
 import { Inactivity } from "./inactivity.ts";
 import { answerDeadline, grant, type Granted } from "./negotiation.ts";
+import type { End, Objection } from "./objections.ts";
+import { outsideWindow, TOO_MUCH_DOWN, TOO_MUCH_UP } from "./objections.ts";
+import { Pressure } from "./pressure.ts";
 import {
   bodyOf,
   EMPTY_BODY,
@@ -42,11 +45,12 @@ import {
   refusalBody,
   terminalBody,
 } from "./response.ts";
-import { finalOf, type SessionStream, Streams } from "./streams.ts";
+import { CLIENT_ENDED, finalOf, type SessionStream, Streams } from "./streams.ts";
 import { type RequestId, RequestWindow } from "./window.ts";
 
 /** How long a client has to ask, when the connection manager goes down (milliseconds). */
 const LAST_CALL = 2_000;
+const TOO_LATE_BODY = refusalBody("item-not-found", "the session has ended");
 
 export class BoshSession {
   readonly granted: Granted;
@@ -57,9 +61,9 @@ export class BoshSession {
   readonly #admission: Admission;
   readonly #attributes: AnswerAttributes;
   readonly #inactivity: Inactivity;
+  readonly #pressure: Pressure;
   readonly #actions = new ActionQueue<BoshAction>();
 
-  #flowing = true;
   #over = false;
   /** The connection manager goes down, and waits so long for the client to ask. */
   #lastCall: (Final & { readonly until: number }) | undefined;
@@ -68,10 +72,12 @@ export class BoshSession {
     const { creation, opening, ...rest } = init;
     this.#init = { ...rest, creationRid: creation.rid, isLegacy: creation.ver === undefined };
     this.granted = grant(creation, rest.limits);
-    this.#window = new RequestWindow(creation.rid, this.granted.requests, rest.limits.queuedBytes);
+    const { queuedBytes } = rest.limits;
+    this.#window = new RequestWindow(creation.rid, this.granted.requests, queuedBytes);
     this.#admission = new Admission(now, init, this.granted);
     const parts = { granted: this.granted, window: this.#window, streams: this.#streams };
     this.#attributes = new AnswerAttributes(this.#init, parts);
+    this.#pressure = new Pressure({ ...parts, downlink: this.#downlink }, queuedBytes);
     this.#inactivity = new Inactivity(now, this.granted.inactivity);
     const stream = this.#openStream(opening);
     const deadline = answerDeadline(this.granted, now, stream.name);
@@ -117,11 +123,7 @@ export class BoshSession {
         if (!this.#window.anyLive && !this.#inactivity.isPaused) this.#inactivity.begin(now);
         break;
       case "outside":
-        // §14.2, §14.3: too far ahead, or so old that its answer is gone. Both have one name.
-        this.#fail(now, {
-          condition: "item-not-found",
-          reason: `request ${body.rid} is outside the window`,
-        }, request);
+        this.#fail(now, outsideWindow(body.rid), request);
         break;
       default:
         place satisfies never;
@@ -177,13 +179,23 @@ export class BoshSession {
     if (this.#over || !stream?.isOpen) return;
     stream.isOpen = false;
     this.#downlink.end(name, finalOf(end));
-    this.#flush(now);
+    this.#releaseSurplus(now);
   }
 
-  /** The upstream does not take what the client sends, and enough of it waits. */
+  /**
+   * Whether an upstream takes what the client sends. While it does not, requests are not answered
+   * for being too many, and so a client that may have no more under way has to wait.
+   */
+  flow(now: number, name: string, open: boolean): void {
+    const stream = this.#streams.get(name);
+    if (this.#over || !stream) return;
+    stream.takes = open;
+    this.#releaseSurplus(now);
+  }
+
+  /** The upstream does not take what the client sends, and more of it waits than may. */
   congested(now: number): void {
-    if (this.#over) return;
-    this.#giveUp(now, tooMuch("the XMPP server does not read what the client sends"));
+    if (!this.#over) this.#giveUp(now, TOO_MUCH_UP);
   }
 
   /** To be called when `deadline` has come; harmless before. */
@@ -228,7 +240,8 @@ export class BoshSession {
   /** A request whose predecessors have all been processed; `undefined` when its client has left. */
   #process(now: number, request: RequestId | undefined, body: SessionRequest): void {
     const objection = this.#admission.request(now, body, {
-      held: this.#window.heldCount,
+      // More are held by our doing alone.
+      held: Math.min(this.#window.heldCount, this.granted.hold),
       streams: this.#streams,
     });
     if (objection) return this.#fail(now, objection, request);
@@ -258,7 +271,9 @@ export class BoshSession {
         break;
       case "pause":
         this.#forward(payloads, streams);
-        return this.#pauseFor(now, ask.duration);
+        // §10: everything is answered, without payloads, and the client is left alone for a while.
+        while (this.#window.anyHeld) this.#answer(now, undefined);
+        return this.#inactivity.pause(ask.duration);
       case "terminate":
         this.#forward(payloads, streams);
         if (this.#streams.open.length > streams.length) this.#closeStreams(streams);
@@ -271,8 +286,7 @@ export class BoshSession {
     if (this.#over) return;
     const report = this.#attributes.report(now, body);
     if (report !== undefined && this.#canAnswer(now)) this.#answer(now, undefined, report);
-    // §8: "it SHOULD NOT have more than 'hold' requests" held: the oldest is answered.
-    this.#releaseAllBut(now, this.granted.hold);
+    this.#releaseAllBut(now, this.#pressure.mostHeld);
     this.#flush(now);
   }
 
@@ -285,18 +299,12 @@ export class BoshSession {
     for (const failure of failures) this.#downlink.push(first.name, outgoingText(failure));
   }
 
-  /** §10: everything is answered, without payloads, and the client is left alone for a while. */
-  #pauseFor(now: number, seconds: number): void {
-    while (this.#window.anyHeld) this.#answer(now, undefined);
-    this.#inactivity.pause(seconds);
-  }
-
   // ---- streams
 
   #openStream(opening: StreamOpening): SessionStream {
     const stream = this.#streams.add(this.#init.nameStream());
     this.#act({ type: "open-stream", stream: stream.name, opening });
-    if (!this.#flowing) this.#act({ type: "flow", stream: stream.name, open: false });
+    if (!this.#pressure.flows) this.#act({ type: "flow", stream: stream.name, open: false });
     return stream;
   }
 
@@ -314,8 +322,7 @@ export class BoshSession {
     for (const stream of streams) {
       stream.isOpen = false;
       this.#act({ type: "close-stream", stream: stream.name, clean: true });
-      const final = { condition: undefined, reason: "the client ended the stream", payloads: [] };
-      this.#downlink.end(stream.name, final);
+      this.#downlink.end(stream.name, CLIENT_ENDED);
     }
   }
 
@@ -381,8 +388,7 @@ export class BoshSession {
   }
 
   #refuseLate(request: RequestId): void {
-    const body = refusalBody("item-not-found", "the session has ended");
-    this.#respond(request, body, "item-not-found");
+    this.#respond(request, TOO_LATE_BODY, "item-not-found");
   }
 
   // ---- answers
@@ -453,6 +459,12 @@ export class BoshSession {
     while (this.#window.heldCount > count) this.#release(now);
   }
 
+  /** Answers what only a backed-up upstream has kept; of one who polls, one may wait for features. */
+  #releaseSurplus(now: number): void {
+    if (this.#window.anyLive) this.#releaseAllBut(now, Math.max(1, this.#pressure.mostHeld));
+    this.#flush(now);
+  }
+
   /** Repeats go to the new connection; the old one is let go with nothing in its hands. */
   #replace(old: RequestId | undefined): void {
     if (old !== undefined) this.#respond(old, EMPTY_BODY);
@@ -468,19 +480,14 @@ export class BoshSession {
 
   #checkQueue(now: number): void {
     if (this.#over) return;
-    if (this.#downlink.bytes > this.#init.limits.queuedBytes) {
-      return this.#giveUp(now, tooMuch("too much is waiting for the client"));
-    }
+    if (this.#pressure.overflows) return this.#giveUp(now, TOO_MUCH_DOWN);
     this.#checkFlow();
   }
 
   #checkFlow(): void {
-    const flows = this.#downlink.bytes <= this.#init.limits.queuedBytes / 2;
-    if (flows === this.#flowing) return;
-    this.#flowing = flows;
-    for (const { name: stream } of this.#streams.open) {
-      this.#act({ type: "flow", stream, open: flows });
-    }
+    if (!this.#pressure.look()) return;
+    const open = this.#pressure.flows;
+    for (const { name } of this.#streams.open) this.#act({ type: "flow", stream: name, open });
   }
 
   #act(action: BoshAction): void {

@@ -13,6 +13,8 @@ export class SessionStream {
   featuresSeen = false;
   /** The upstream has not ended it, and nobody closed it. */
   isOpen = true;
+  /** The upstream takes what the client sends. */
+  takes = true;
   /** The server takes care of what its client did not acknowledge (XEP-0198). */
   hasStreamManagement = false;
   /** `from`, `authid` and the version have been told. */
@@ -68,11 +70,23 @@ export class Streams {
     return this.#all.filter((stream) => stream.isOpen);
   }
 
+  /** Some upstream does not take what the client sends. */
+  get areBackedUp(): boolean {
+    return this.#all.some((stream) => stream.isOpen && !stream.takes);
+  }
+
   /** How many there ever were. */
   get count(): number {
     return this.#all.length;
   }
 }
+
+/** What a client is told when it ended one stream of several. */
+export const CLIENT_ENDED: Final = {
+  condition: undefined,
+  reason: "the client ended the stream",
+  payloads: [],
+};
 
 /** What a client is told when its stream ended. */
 export function finalOf(end: StreamEnd): Final {

@@ -378,7 +378,7 @@ Deno.test("B-106 more than a session may have queued ends it", () => {
   assert.deepEqual(talk.take(), [
     "undelivered 1",
     "drop",
-    "ended policy-violation: too much is waiting for the client",
+    "ended policy-violation: too much is waiting for the client (limits.queued_bytes)",
   ]);
 });
 

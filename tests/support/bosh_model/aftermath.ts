@@ -55,7 +55,8 @@ export class Aftermath {
       window.acknowledge(ack, certain);
     }
     if (turn.pausedAt !== undefined) window.letGoUpTo(turn.pausedAt);
-    if (turn.processed > 0) window.letGoAllBut(this.#state.granted.hold);
+    if (turn.processed > 0) window.letGoAllBut(this.#state.mostHeld);
+    if (turn.released !== undefined) window.letGoAllBut(turn.released);
     window.forget();
     this.#state.activity.answered(turn.loaded, turn.processed);
     for (const [request, entry] of this.#state.open) {
@@ -85,9 +86,9 @@ export class Aftermath {
     const { live } = this.#state.window;
     const [oldest] = live;
     if (!oldest) return;
-    const { hold } = this.#state.granted;
-    if (live.length > hold && (live.length > 1 || oldest.rid !== this.#state.init.creation.rid)) {
-      broken(8, `${live.length} requests are held, and ${hold} may be`);
+    const { mostHeld } = this.#state;
+    if (live.length > mostHeld && (live.length > 1 || oldest.opens === undefined)) {
+      broken(8, `${live.length} requests are held, and ${mostHeld} may be`);
     }
     if (!this.#state.owes && this.#state.lastCall === undefined) return;
     const opens = oldest.opens === undefined ? undefined : this.#state.stream(oldest.opens);

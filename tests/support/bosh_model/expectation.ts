@@ -67,6 +67,14 @@ export class Expectation {
     [entry.earliest, entry.latest] = this.#wait(turn.now, entry.opens !== undefined);
   }
 
+  /** An upstream takes what is sent again, or is over: those go that were held for it. */
+  release(turn: Turn): void {
+    if (!turn.before.anyLive) return;
+    const most = Math.max(1, this.#state.mostHeld);
+    turn.letsGo ||= turn.before.held > most;
+    turn.released = most;
+  }
+
   /** Whether what was there before a request's turn was given to one since the turn before. */
   #delivers(turn: Turn, rid: number): boolean {
     const given = turn.answers.filter(({ request, answer }) => {
@@ -102,9 +110,9 @@ export class Expectation {
       this.#state.init.limits.maxStreams > 1;
     const another = opensAnother ? this.#openAnother(turn, ask.opening) : undefined;
     this.hold(turn, body.rid, request, another);
-    const { hold, isPolling } = this.#state.granted;
-    turn.letsGo ||= isPolling || ask.type === "restart" || ask.type === "pause" ||
-      another !== undefined || turn.before.held + turn.processed > hold;
+    turn.letsGo ||= this.#state.granted.isPolling || ask.type === "restart" ||
+      ask.type === "pause" || another !== undefined ||
+      turn.before.held + turn.processed > this.#state.mostHeld;
     const addressed = this.#state.streams.filter(({ isOpen, name }) =>
       isOpen && (body.stream === undefined || body.stream === name)
     );
@@ -135,6 +143,8 @@ export class Expectation {
         stream.end = CLIENT_END;
         turn.upstream.push({ type: "close-stream", stream: stream.name, clean: true });
       }
+      // It may have been the one that others were held for.
+      turn.letsGo ||= turn.before.held + turn.processed > this.#state.mostHeld;
     }
   }
 
@@ -148,9 +158,11 @@ export class Expectation {
       return "policy-violation";
     }
     const { window } = this.#state;
+    // More are held by the session's own doing.
+    const { hold } = this.#state.granted;
     const held = {
-      least: turn.processed > 0 ? 0 : window.live.length,
-      most: window.heldCount,
+      least: turn.processed > 0 ? 0 : Math.min(window.live.length, hold),
+      most: Math.min(window.heldCount, hold),
     };
     const verdict = this.#state.activity.request(turn.now, isEmpty, held);
     if (verdict === "too-much") return "policy-violation";

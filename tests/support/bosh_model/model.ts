@@ -114,11 +114,22 @@ export class BoshModel {
   streamEnded(now: number, name: string, end: StreamEnd, told: ModelEnd): void {
     this.#log?.(`${now} ${name} ends: ${end.type}`);
     this.session.streamEnded(now, name, end);
-    this.#turn(now, () => {
+    this.#turn(now, (turn) => {
       const stream = this.state.stream(name);
       if (!stream?.isOpen) return;
       stream.isOpen = stream.isUp = false;
       stream.end = told;
+      this.#expectation.release(turn);
+    });
+  }
+
+  flow(now: number, name: string, open: boolean): void {
+    this.#log?.(`${now} ${name} ${open ? "takes what is sent" : "is backed up"}`);
+    this.session.flow(now, name, open);
+    this.#turn(now, (turn) => {
+      const stream = this.state.stream(name);
+      if (stream) stream.takes = open;
+      this.#expectation.release(turn);
     });
   }
 

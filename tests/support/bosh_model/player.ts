@@ -34,6 +34,7 @@ type Move =
   | "features"
   | "up"
   | "server ends"
+  | "backed up"
   | "alarm"
   | "wait"
   | "congested"
@@ -52,6 +53,7 @@ const MOVES: Readonly<Record<Move, number>> = {
   features: 4,
   up: 2,
   "server ends": 1.5,
+  "backed up": 3,
   alarm: 8,
   wait: 8,
   congested: 0.05,
@@ -169,6 +171,8 @@ class Player {
         return model.streamOpened(this.#now, this.#anyStream());
       case "server ends":
         return this.#serverEnds();
+      case "backed up":
+        return model.flow(this.#now, this.#anyStream(), random.chance(0.4));
       case "alarm":
         return this.#jump();
       case "wait":

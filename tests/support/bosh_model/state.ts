@@ -17,7 +17,7 @@ export type Expected =
   | Upstream
   | { readonly type: "return"; readonly stream: string; readonly ids: readonly string[] };
 
-const TOO_MUCH = "too much is waiting for the client";
+const TOO_MUCH = "too much is waiting for the client (limits.queued_bytes)";
 const TERMINATED = "the client ended the session";
 
 /** One input: what the session did about it, and what it had to do. */
@@ -41,6 +41,8 @@ export class Turn {
   processed = 0;
   /** A request was processed that lets others go with nothing. */
   letsGo = false;
+  /** No more are held than so many, whether or not a request was processed. */
+  released: number | undefined;
   pausedAt: number | undefined;
   readonly acks: number[] = [];
   terminalTold = false;
@@ -139,6 +141,12 @@ export class ModelState {
 
   stream(name: string): ModelStream | undefined {
     return this.streams.find((stream) => stream.name === name);
+  }
+
+  /** Requests that may be held: more than `hold` while an upstream does not take what is sent. */
+  get mostHeld(): number {
+    const { hold, requests } = this.granted;
+    return this.openStreams.some(({ takes }) => !takes) ? requests : hold;
   }
 
   get openStreams(): ModelStream[] {

@@ -42,6 +42,8 @@ export class ModelStream {
   /** The shell was asked to open it, and may be asked for more. */
   isUp = false;
   flows = true;
+  /** It takes what the client sends. */
+  takes = true;
   readonly wanted: Wanted[] = [];
   /** How many of them the client has, or was reported not to have. */
   got = 0;
