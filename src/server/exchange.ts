@@ -83,6 +83,11 @@ export interface UpgradeOptions {
 export interface MessageSocket {
   /** Sends one text message; the bytes are UTF-8 and may be reused at once. */
   send(message: Uint8Array): void;
+  /**
+   * Stops or resumes the reading of messages: back-pressure, if the front can. What is under way may
+   * still come. A client that is not read is not lost for answering no ping.
+   */
+  flow(open: boolean): void;
   /** Starts the closing handshake. */
   close(code: number): void;
   /** Gives up a peer that does not read: cuts the connection, if the front can. */

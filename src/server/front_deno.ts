@@ -268,6 +268,12 @@ class DenoSocket implements MessageSocket {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(decoder.decode(message));
   }
 
+  /**
+   * The platform reads whatever comes, and has no way to be stopped: what a client sends to a server
+   * that does not read waits here, until it is more than `limits.queued_bytes` and its session ends.
+   */
+  flow(): void {}
+
   close(code: number): void {
     this.#closeWhenSent(code, CLOSE_TRIES);
   }

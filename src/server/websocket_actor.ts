@@ -95,6 +95,7 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
   }
 
   closed(): void {
+    this.#tellUnsent(this.#socket?.queuedBytes ?? 0);
     this.#socket = undefined;
     this.#input((now) => this.#session.socketClosed(now));
   }
@@ -113,6 +114,10 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
   ended(end: StreamEnd): void {
     this.#upstream = undefined;
     this.#input((now) => this.#session.streamEnded(now, end));
+  }
+
+  flow(open: boolean): void {
+    this.#input((now) => this.#session.flow(now, open));
   }
 
   // ---- from the connection manager
@@ -166,6 +171,8 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
         return;
       case "close-stream":
         return action.clean ? this.#upstream?.close() : this.#upstream?.abort();
+      case "flow":
+        return this.#socket?.flow(action.open);
       case "close-socket":
         return this.#socket?.close(action.code);
       case "authenticated":
@@ -192,11 +199,19 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
         this.#upstream?.flow(true);
         break;
       case "lost":
+        this.#tellUnsent(bytes);
         this.#socket?.drop();
         return this.#input((now) => this.#session.socketClosed(now, "the client does not read"));
       case undefined:
     }
     this.#backlogAlarm.set(this.#backlog.deadline);
+  }
+
+  /** What waited for a client that is gone. */
+  #tellUnsent(bytes: number): void {
+    if (this.#ended || this.#domain === "" || bytes === 0) return;
+    const session = { session: this.name, domain: this.#domain, client: this.#client };
+    this.#shell.emit({ type: "unsent", ...session, to: "client", bytes });
   }
 
   #end(condition: string | undefined, reason: string): void {

@@ -23,6 +23,7 @@ export class WebSocketConnection implements MessageSocket, SocketOwner {
   /** What is to be written when the handshake has been answered; then `undefined`. */
   #early: Uint8Array[] | undefined = [];
   #isPolling = false;
+  #isPaused = false;
   #isGone = false;
 
   constructor(
@@ -63,9 +64,23 @@ export class WebSocketConnection implements MessageSocket, SocketOwner {
     if (bytes !== undefined) this.#write(bytes);
   }
 
+  /** As {@link MessageSocket} has it. Messages of a chunk that has been read wait, in its bytes. */
+  flow(open: boolean): void {
+    if (open !== this.#isPaused) return;
+    this.#isPaused = !open;
+    this.#codec.listen(this.#host.now(), open);
+    // A TLS socket may have set the flag that says whether there is reading (see `dial_node`).
+    this.#tcp.pause();
+    if (!open) return;
+    this.#tcp.resume();
+    this.#poll();
+  }
+
   close(code: number): void {
     this.#codec.close(this.#host.now(), code);
     this.#poll();
+    // The client's part of the closing handshake stands behind what it sent before.
+    this.flow(true);
   }
 
   drop(): void {

@@ -7,7 +7,8 @@
  *  3. What the client gets begins with an opening, unless the session closes at once or it asks for
  *     what we refuse, and nothing comes after the closing. All but the draft's start and end tags are documents.
  *  4. The client gets one opening for each that was forwarded, at most, and one of our own.
- *  5. The deadline is not in the past, and what it calls for moves the session on.
+ *  5. The client is read and not read by turns, and read when our part is said.
+ *  6. The deadline is not in the past, and what it calls for moves the session on.
  *
  * FUZZ_RUNS says how many sessions are played, SEED which is the first.
  */
@@ -92,6 +93,7 @@ function play(random: Random): void {
       () => isOpen && log.openings > 0 && talk.server(random.pick(SERVER)),
       () => talk.wait(random.pick([0, 1, 2, 31, 61])),
       () => session.alive(talk.now),
+      () => isOpen && session.flow(talk.now, random.chance(0.5)),
       () => random.chance(0.15) && session.shutdown(talk.now),
       () => {
         if (!isOpen || random.chance(0.75)) return;
@@ -115,11 +117,11 @@ function play(random: Random): void {
     act();
     for (const line of talk.take()) log.add(line);
     const { deadline } = session;
-    assert.ok(deadline === undefined || deadline >= talk.now, "5: the deadline is past");
+    assert.ok(deadline === undefined || deadline >= talk.now, "6: the deadline is past");
   }
   // Left alone, every session that is not simply open comes to its end.
   for (let wakes = 0; session.deadline !== undefined; wakes++) {
-    assert.ok(wakes < 5, "5: nothing moves");
+    assert.ok(wakes < 5, "6: nothing moves");
     talk.wait((session.deadline - talk.now) / 1000);
     for (const line of talk.take()) log.add(line);
   }
@@ -136,11 +138,12 @@ class Log {
   openings = 0;
   #hasClosed = false;
   #isClosing = false;
+  #isRead = true;
 
   add(line: string): void {
     assert.ok(!this.hasEnded, `1: after the end: ${line}`);
     const [, word = "", rest = ""] =
-      /^(open|restart|send|close stream|drop stream|close socket|message|ended) ?(.*)$/s
+      /^(open|restart|read|send|close stream|drop stream|close socket|message|ended) ?(.*)$/s
         .exec(line) ?? [];
     switch (word) {
       case "open":
@@ -152,6 +155,10 @@ class Log {
         assert.ok(this.isOpen, "2: a restart of nothing");
         this.#forwarded++;
         return;
+      case "read":
+        assert.equal(this.#isRead, rest !== "on", "5: told what it knows");
+        this.#isRead = rest === "on";
+        return;
       case "send":
         assert.ok(this.isOpen && !this.#isClosing, `2: sent to nobody: ${rest}`);
         return;
@@ -161,6 +168,7 @@ class Log {
         this.#isClosing = true;
         return;
       case "close socket":
+        assert.ok(this.#isRead, "5: the answer to <close/> is not read");
         return;
       case "ended":
         this.hasEnded = true;

@@ -100,6 +100,8 @@ function describe(action: WebSocketAction): string {
       return `send ${decoder.decode(action.content)}`;
     case "close-stream":
       return action.clean ? "close stream" : "drop stream";
+    case "flow":
+      return action.open ? "read on" : "read no more";
     case "close-socket":
       return `close socket ${action.code}`;
     case "authenticated":

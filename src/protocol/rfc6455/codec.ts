@@ -9,7 +9,7 @@
  * close frame of ours nothing is sent, and what comes is read for the peer's close frame alone. A
  * ping leaves every `pingInterval`; any byte that comes is a sign of life, because a pong cannot
  * come before the end of a long frame. A peer is lost when two pings in a row brought no sign of
- * it within an interval each.
+ * it within an interval each. While the shell does not listen, it is not lost for its silence.
  *
  * Inputs take `now` (milliseconds) and change the state. After any input, take what there is to
  * do from `poll` until it is `undefined`, then arm one timer for `deadline`. Frames are read by
@@ -121,6 +121,8 @@ export class WebSocketCodec {
   /** The answer to the last ping, until it can be written. */
   #pong: Uint8Array<ArrayBuffer> | undefined;
   #flows = true;
+  /** The shell takes messages. */
+  #isHeard = true;
 
   /** `options` is kept, and may be shared by all connections. */
   constructor(now: number, options: CodecOptions) {
@@ -132,14 +134,24 @@ export class WebSocketCodec {
   // ---- inputs
 
   /**
-   * Bytes of the peer, in any pieces, once those before were read to the end by `poll`. The chunk
-   * is given away: masks are taken off in place, and messages are views of it.
+   * Bytes of the peer, in any pieces, once those before were read to the end by `poll`, or while the
+   * shell does not listen. The chunk is given away: masks are taken off in place, and messages are
+   * views of it.
    */
   receive(now: number, chunk: Uint8Array): void {
     this.#pings = 0;
     if (!this.#listens) return;
-    this.#chunk = chunk;
+    this.#chunk = this.#isHeard ? chunk : joined([this.#chunk.subarray(this.#at), chunk]);
     this.#at = 0;
+    this.#now = now;
+  }
+
+  /**
+   * Whether the shell takes messages. While it does not, nothing is read of what has come: the shell
+   * is to see to it that little more does.
+   */
+  listen(now: number, open: boolean): void {
+    this.#isHeard = open;
     this.#now = now;
   }
 
@@ -177,7 +189,7 @@ export class WebSocketCodec {
   handleTimeout(now: number): void {
     if (this.#deadline === undefined || now < this.#deadline) return;
     if (this.#state !== "open" || this.#pings >= LOST_AFTER) return this.#drop();
-    this.#pings++;
+    if (this.#isHeard) this.#pings++;
     this.#act({ type: "write", bytes: PING });
     this.#armPing(now);
   }
@@ -215,6 +227,7 @@ export class WebSocketCodec {
   /** Reads on to the next action, or to the end of the chunk, which then is let go. */
   #read(): CodecAction | undefined {
     while (this.#listens) {
+      if (!this.#isHeard) return undefined;
       this.#frame ??= this.#readHeader();
       if (this.#frame === undefined) break;
       const { length, opcode } = this.#frame;

@@ -46,6 +46,8 @@ export type WebSocketAction =
   | { readonly type: "send"; readonly content: Uint8Array }
   /** `clean`: with `</stream:stream>`; otherwise the server may keep the session for resumption. */
   | { readonly type: "close-stream"; readonly clean: boolean }
+  /** Back-pressure: whether the client may be read. */
+  | { readonly type: "flow"; readonly open: boolean }
   /** Starts the WebSocket's closing handshake with this code (RFC 6455 §7.4.1). */
   | { readonly type: "close-socket"; readonly code: number }
   /** The server knows its client. */
@@ -88,6 +90,8 @@ export interface WebSocketSessionInit {
 const CLOSE_PATIENCE = 2_000;
 /** How long a client has for its first message (milliseconds): until then it costs and brings nothing. */
 const OPENING_PATIENCE = 60_000;
+/** How long the upstream may take nothing while the client waits for it (milliseconds). */
+const UPSTREAM_PATIENCE = 60_000;
 /** Payloads that we answer ourselves: whoever sends more of them does not listen. */
 const MOST_ANSWERS = 10;
 
@@ -116,6 +120,8 @@ export class WebSocketSession {
   /** When there was a message or a pong last; in the beginning, when it began. */
   #lastSign: number;
   #upstream = false;
+  /** When the upstream took something last, while the client is not read; `undefined` while it is. */
+  #waitsSince: number | undefined;
   #domain: string | undefined;
   /** The client has authenticated, or is about to: its next opening restarts the stream. */
   #mayRestart = false;
@@ -250,14 +256,23 @@ export class WebSocketSession {
     this.#end();
   }
 
-  /** The upstream does not take what the client sends, and enough of it waits. */
+  /**
+   * Whether the upstream takes what the client sends; while it does not, told again whenever it has
+   * taken something. The client is not read meanwhile, and so can give no sign that it is there.
+   */
+  flow(now: number, open: boolean): void {
+    if (this.#state !== "open") return;
+    const waited = this.#waitsSince !== undefined;
+    this.#waitsSince = open ? undefined : now;
+    if (waited !== open) return;
+    this.alive(now);
+    this.#act({ type: "flow", open });
+  }
+
+  /** The upstream does not take what the client sends, and more of it waits than may. */
   congested(now: number): void {
-    this.refuse(
-      now,
-      "policy-violation",
-      "the XMPP server does not read what the client sends",
-      { code: 1000, limit: "limits.queued_bytes" },
-    );
+    const reason = "the XMPP server does not read what the client sends (limits.queued_bytes)";
+    this.refuse(now, "policy-violation", reason, { code: 1000, limit: "limits.queued_bytes" });
   }
 
   /** To be called when `deadline` has come; harmless before. */
@@ -277,10 +292,17 @@ export class WebSocketSession {
       case "fresh":
         return this.#fail(now, "connection-timeout", "the client said nothing");
       case "open": {
-        const seconds = this.#init.idleTimeout / 1000;
+        const isStuck = this.#waitsSince !== undefined;
+        const seconds = (isStuck ? UPSTREAM_PATIENCE : this.#init.idleTimeout) / 1000;
         // Who is silent may be gone without knowing, and come back to resume (XEP-0198).
         this.#closeUpstream({ clean: false });
-        return this.#fail(now, "connection-timeout", `nothing was said for ${seconds} s`);
+        return isStuck
+          ? this.#fail(
+            now,
+            "remote-connection-failed",
+            `the XMPP server has taken nothing for ${seconds} s`,
+          )
+          : this.#fail(now, "connection-timeout", `nothing was said for ${seconds} s`);
       }
       case "over":
         return;
@@ -322,7 +344,10 @@ export class WebSocketSession {
       return Math.min(this.#lastSign + Math.min(OPENING_PATIENCE, most), late);
     }
     if (this.#state !== "open") return this.#closesAt;
-    const deadline = Math.min(this.#lastSign + most, late);
+    const due = this.#waitsSince === undefined
+      ? this.#lastSign + most
+      : this.#waitsSince + UPSTREAM_PATIENCE;
+    const deadline = Math.min(due, late);
     return deadline === Infinity ? undefined : deadline;
   }
 
@@ -405,6 +430,7 @@ export class WebSocketSession {
     if (!this.#upstream) return this.#sendClose(now);
     this.#state = "client-closed";
     this.#closesAt = now + CLOSE_PATIENCE;
+    this.#listen();
     this.#closeUpstream({ clean: true });
   }
 
@@ -445,9 +471,18 @@ export class WebSocketSession {
     this.#act({ type: "message", bytes });
     this.#state = "closing";
     this.#closesAt = now + CLOSE_PATIENCE;
+    this.#listen();
+  }
+
+  /** What the client still has to say is about the end, and goes nowhere. */
+  #listen(): void {
+    if (this.#waitsSince === undefined) return;
+    this.#waitsSince = undefined;
+    this.#act({ type: "flow", open: true });
   }
 
   #closeSocket(): void {
+    this.#listen();
     this.#act({ type: "close-socket", code: this.#closeCode });
     this.#end();
   }
