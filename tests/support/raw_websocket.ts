@@ -1,5 +1,7 @@
 import { connect, type Socket } from "node:net";
+import tls from "node:tls";
 import { patiently } from "./patience.ts";
+import { drained } from "./upstream_server.ts";
 
 /** What a WebSocket handshake of RFC 7395 says; the key is the one of RFC 6455 §1.3. */
 export const HANDSHAKE: Headers = {
@@ -43,13 +45,17 @@ export class RawWebSocket implements Disposable {
   /** Header names in lower case; each with all of its values. */
   readonly headers: ReadonlyMap<string, readonly string[]>;
   readonly #socket: Socket;
+  /** The same, but for TLS: Deno's TLS socket reads on while it is paused. */
+  readonly #tcp: Socket;
   readonly #inbox: Frame[] = [];
   #buffer: Uint8Array;
   #gone = false;
+  #poured: number | undefined;
   #wake: () => void = () => {};
 
-  private constructor(socket: Socket, head: string, rest: Uint8Array) {
+  private constructor(socket: Socket, tcp: Socket, head: string, rest: Uint8Array) {
     this.#socket = socket;
+    this.#tcp = tcp;
     const [status, ...lines] = head.split("\r\n");
     this.status = Number(status!.split(" ")[1]);
     const headers = new Map<string, string[]>();
@@ -72,11 +78,18 @@ export class RawWebSocket implements Disposable {
     socket.on("end", gone).on("close", gone);
   }
 
-  /** Sends a handshake with these headers beside the host's, or instead of those of `HANDSHAKE`. */
+  /**
+   * Sends a handshake with these headers beside the host's, or instead of those of `HANDSHAKE`. With
+   * `https:` it is by TLS, whoever the server is.
+   */
   static connect(url: string, headers: Headers = {}, method = "GET"): Promise<RawWebSocket> {
-    const { hostname, port, pathname, host } = new URL(url);
+    const { hostname, port, pathname, host, protocol } = new URL(url);
     const opened = new Promise<RawWebSocket>((resolve, reject) => {
-      const socket = connect(Number(port), hostname.replace(/^\[(.*)\]$/, "$1"));
+      const to = { port: Number(port), host: hostname.replace(/^\[(.*)\]$/, "$1") };
+      const tcp = connect(to);
+      const socket = protocol === "https:"
+        ? tls.connect({ socket: tcp, rejectUnauthorized: false })
+        : tcp;
       socket.on("error", reject);
       socket.on("close", () => reject(new Error("closed without an answer to the handshake")));
       const own = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
@@ -96,7 +109,7 @@ export class RawWebSocket implements Disposable {
         const end = text.indexOf("\r\n\r\n");
         if (end < 0) return;
         socket.off("data", onData);
-        resolve(new RawWebSocket(socket, text.slice(0, end), got.slice(end + 4)));
+        resolve(new RawWebSocket(socket, tcp, text.slice(0, end), got.slice(end + 4)));
       };
       socket.on("data", onData);
     });
@@ -129,6 +142,21 @@ export class RawWebSocket implements Disposable {
       : [marked(127), 0, 0, 0, 0, ...[24, 16, 8, 0].map((shift) => (length >> shift) & 255)];
     const head = [(fin ? 0x80 : 0) | (reserved << 4) | opcode, ...size, ...(masked ? mask : [])];
     this.bytes(concat(new Uint8Array(head), payload.map((byte, i) => byte ^ mask[i % 4]!)));
+  }
+
+  /** Sends all of these messages as fast as they are taken; settles when they have been, or it is over. */
+  async pour(messages: Iterable<string>): Promise<void> {
+    this.#poured ??= this.#socket.bytesWritten;
+    for (const message of messages) {
+      if (this.#gone) return;
+      this.text(message);
+      if (this.#socket.writableNeedDrain) await drained(this.#socket);
+    }
+  }
+
+  /** Bytes that the system has taken since the first call of `pour`. */
+  get taken(): number {
+    return this.#socket.bytesWritten - this.#socket.writableLength - (this.#poured ?? 0);
   }
 
   /** Sends these bytes as they are. */
@@ -193,11 +221,11 @@ export class RawWebSocket implements Disposable {
 
   /** Stops reading. */
   pause(): void {
-    this.#socket.pause();
+    this.#tcp.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#tcp.pause().resume();
   }
 
   /** Drops the connection, without a word. */

@@ -179,17 +179,10 @@ export class ScriptedConnection {
   /** Writes all of this as fast as it is taken; settles when it has been, or the connection is gone. */
   async pour(texts: Iterable<string>): Promise<void> {
     for (const text of texts) {
-      this.#poured += new TextEncoder().encode(text).length;
       if (this.ended) return;
-      if (!this.#socket.write(text)) {
-        await new Promise<void>((resolve) => {
-          const go = () => {
-            this.#socket.off("drain", go).off("close", go);
-            resolve();
-          };
-          this.#socket.on("drain", go).on("close", go);
-        });
-      }
+      const bytes = new TextEncoder().encode(text);
+      this.#poured += bytes.length;
+      if (!this.#socket.write(bytes)) await drained(this.#socket);
     }
   }
 
@@ -265,6 +258,17 @@ export class ScriptedConnection {
   get #rest(): string {
     return JSON.stringify(this.received.slice(this.#read));
   }
+}
+
+/** Settles when what was written has been taken, or the connection is gone. */
+export async function drained(socket: net.Socket): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const go = () => {
+      socket.off("drain", go).off("close", go);
+      resolve();
+    };
+    socket.on("drain", go).on("close", go);
+  });
 }
 
 /** A server's stream header. */
