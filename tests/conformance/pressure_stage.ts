@@ -84,7 +84,7 @@ export class PressureStage implements AsyncDisposable {
     const socket = await connect(this.stage);
     socket.text(OPEN);
     const upstream = await this.#welcome();
-    for (let i = 0; i < 2; i++) await socket.message();
+    for (let i = 0; i < 3; i++) await socket.message();
     return { socket, upstream };
   }
 
@@ -134,7 +134,8 @@ export class PressureStage implements AsyncDisposable {
       await upstream.startTls();
       await nextHeader(upstream);
     }
-    upstream.write(streamHeader("up") + streamFeatures(MECHANISMS));
+    // Its presence shows that the server knows its client, who may now send more.
+    upstream.write(streamHeader("up") + streamFeatures(MECHANISMS) + "<presence/>");
     return upstream;
   }
 }

@@ -209,6 +209,8 @@ onBothFronts(
     );
     assert.ok(ending.type === "session-ended" && ending.condition === "connection-lost");
     assert.equal(ending.reason, "the client does not read");
+    const unsent = stage.running.events.find(({ type }) => type === "unsent");
+    assert.ok(unsent?.type === "unsent" && unsent.to === "client" && unsent.bytes > 1_048_576);
     neighbour.upstream.write(message("next door"));
     assert.match(await neighbour.socket.message(), /id='next door'/);
   },

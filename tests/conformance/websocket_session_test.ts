@@ -5,7 +5,7 @@ import { RawWebSocket } from "../support/raw_websocket.ts";
 import { MECHANISMS, STARTTLS, streamFeatures, streamHeader } from "../support/upstream_server.ts";
 import { farewell, message, nextHeader, Stage, type StageOptions } from "./stage.ts";
 import { CLOSE, connect, FRAMING, OPEN, OUR_CLOSE, START_TAG, talk } from "./websocket_stage.ts";
-import { onBothFronts } from "../support/fronts.ts";
+import { onBothFronts, onFront } from "../support/fronts.ts";
 
 const SASL = "urn:ietf:params:xml:ns:xmpp-sasl";
 const AUTH = `<auth xmlns='${SASL}' mechanism='PLAIN'>AGEAYQ==</auth>`;
@@ -190,20 +190,42 @@ onBothFronts(
   },
 );
 
-onBothFronts("W-022 what waits for a server that does not come is bounded", async () => {
-  await using stage = await Stage.set({
-    limits: "queued_bytes = 65_536\nclient_stanza = 10_000\nserver_stanza = 65_536\n" +
-      "unauthenticated_bytes = 1_000_000",
-  });
-  using socket = await connect(stage);
-  socket.text(OPEN);
-  await stage.server.accept();
-  for (let i = 0; i < 8; i++) socket.text(message(i, "x".repeat(9_000)));
-  assert.match(await socket.message(), /^<open /);
-  assert.match(await socket.message(), /<policy-violation .*does not read/);
-  assert.equal(await socket.message(), OUR_CLOSE);
-  assert.equal(await socket.closed(), 1000);
-});
+const NARROW = "queued_bytes = 65_536\nclient_stanza = 10_000\nserver_stanza = 65_536\n" +
+  "unauthenticated_bytes = 1_000_000";
+
+onFront(
+  "deno",
+  "W-022 what waits for a server that does not come is bounded, and more ends the session",
+  async () => {
+    await using stage = await Stage.set({ limits: NARROW });
+    using socket = await connect(stage);
+    socket.text(OPEN);
+    await stage.server.accept();
+    for (let i = 0; i < 8; i++) socket.text(message(i, "x".repeat(9_000)));
+    assert.match(await socket.message(), /^<open /);
+    assert.match(await socket.message(), /<policy-violation .*does not read/);
+    assert.equal(await socket.message(), OUR_CLOSE);
+    assert.equal(await socket.closed(), 1000);
+  },
+);
+
+onFront(
+  "sockets",
+  "W-022 W-040 what waits for a server that does not come is bounded, and the client waits with the rest",
+  async () => {
+    await using stage = await Stage.set({ limits: NARROW });
+    using socket = await connect(stage);
+    socket.text(OPEN);
+    const upstream = await stage.server.accept();
+    for (let i = 0; i < 20; i++) socket.text(message(i, "x".repeat(9_000)));
+    await nextHeader(upstream);
+    upstream.write(streamHeader("late") + streamFeatures(MECHANISMS));
+    for (let i = 0; i < 20; i++) {
+      assert.match(await upstream.expect("</message>"), new RegExp(`^<message id='${i}'>`));
+    }
+    assert.match(await socket.message(), /^<open .* id='late'/);
+  },
+);
 
 onBothFronts(
   "W-023 W-024 <open/> after SASL restarts the stream on the same connection, without a closing tag",

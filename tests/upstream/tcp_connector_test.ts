@@ -973,3 +973,25 @@ socketTest("what a client sent to a stream that never came up is told", async ()
     bytes: 7,
   });
 });
+
+socketTest(
+  "W-022 what waits for a stream keeps no whole request in memory for a part of it",
+  async () => {
+    await using server = await ScriptedServer.listen();
+    const session = Session.at(server, IN_CLEAR);
+    // A copy does not change.
+    const sendPart = () => {
+      const request = encode(`<auth/>${"x".repeat(10_000)}`);
+      session.upstream.send(request.subarray(0, 7));
+      request.fill(0x79);
+    };
+    sendPart();
+    const connection = await server.accept();
+    await connection.expect("version='1.0'>");
+    sendPart();
+    connection.write(streamHeader("up") + SHOWN);
+    assert.equal(await connection.expect("<auth/><auth/>"), "<auth/><auth/>");
+    session.upstream.abort();
+    await session.until("ended");
+  },
+);
