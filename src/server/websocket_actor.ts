@@ -1,8 +1,9 @@
 import { Alarm } from "../clock.ts";
 import type { StreamEnd, StreamHeader } from "../protocol/stream/c2s.ts";
+import type { WebSocketAction } from "../protocol/websocket/actions.ts";
 import { Backlog } from "../protocol/websocket/backlog.ts";
 import { type Framing, readMessage } from "../protocol/websocket/framing.ts";
-import { type WebSocketAction, WebSocketSession } from "../protocol/websocket/session.ts";
+import { WebSocketSession } from "../protocol/websocket/session.ts";
 import type { Payload } from "../protocol/xml/payload.ts";
 import type { XmlTokenizer } from "../protocol/xml/tokenizer.ts";
 import type { ClientInfo, Upstream, UpstreamEvents } from "../upstream/connector.ts";

@@ -1,11 +1,11 @@
 import { payloadsOf, XML_LIMITS } from "./bosh_conversation.ts";
 import { readMessage } from "../../src/protocol/websocket/framing.ts";
-import {
-  type DomainChoice,
-  type WebSocketAction,
-  WebSocketSession,
-  type WebSocketSessionInit,
-} from "../../src/protocol/websocket/session.ts";
+import type {
+  DomainChoice,
+  WebSocketAction,
+  WebSocketSessionInit,
+} from "../../src/protocol/websocket/actions.ts";
+import { WebSocketSession } from "../../src/protocol/websocket/session.ts";
 import { XmlTokenizer } from "../../src/protocol/xml/tokenizer.ts";
 
 const encoder = new TextEncoder();

@@ -14,16 +14,12 @@
  * do from `poll` until it is `undefined`, then arm one timer for `deadline`.
  */
 import { ActionQueue } from "../action_queue.ts";
-import type { StreamEnd, StreamHeader, StreamOpening } from "../stream/c2s.ts";
+import type { StreamEnd, StreamHeader } from "../stream/c2s.ts";
 import { readStreamError } from "../stream/received_error.ts";
-import {
-  type Overdrawn,
-  showsAuthentication,
-  Unauthenticated,
-  type UnauthenticatedLimits,
-} from "../unauthenticated.ts";
+import { type Overdrawn, showsAuthentication, Unauthenticated } from "../unauthenticated.ts";
 import { NS } from "../xml/names.ts";
 import type { Payload } from "../xml/payload.ts";
+import type { LimitMet, WebSocketAction, WebSocketSessionInit } from "./actions.ts";
 import type { ClientMessage, Framing, StreamCondition } from "./framing.ts";
 import {
   CLOSE_MESSAGE,
@@ -37,54 +33,6 @@ import {
 } from "./messages.ts";
 
 const encoder = new TextEncoder();
-
-/** What the session asks of the shell, in order. */
-export type WebSocketAction =
-  | { readonly type: "message"; readonly bytes: Uint8Array }
-  | { readonly type: "open-stream"; readonly opening: StreamOpening }
-  | { readonly type: "restart-stream" }
-  | { readonly type: "send"; readonly content: Uint8Array }
-  /** `clean`: with `</stream:stream>`; otherwise the server may keep the session for resumption. */
-  | { readonly type: "close-stream"; readonly clean: boolean }
-  /** Back-pressure: whether the client may be read. */
-  | { readonly type: "flow"; readonly open: boolean }
-  /** Starts the WebSocket's closing handshake with this code (RFC 6455 §7.4.1). */
-  | { readonly type: "close-socket"; readonly code: number }
-  /** The server knows its client. */
-  | { readonly type: "authenticated" }
-  /** Comes last; `condition` is missing when the session ended in good order. */
-  | {
-    readonly type: "ended";
-    readonly condition: string | undefined;
-    readonly reason: string;
-    /** The limit that was met, if that ended it. */
-    readonly limit: LimitMet | undefined;
-  };
-
-/** A limit that ends sessions, by its key. */
-export type LimitMet =
-  | "limits.client_stanza"
-  | "limits.queued_bytes"
-  | Overdrawn["limit"];
-
-/** Which domain a client's `to` means: its name, or the stream error to answer with. */
-export type DomainChoice =
-  | { readonly type: "served"; readonly domain: string }
-  | { readonly type: "refused"; readonly condition: StreamCondition; readonly reason: string };
-
-/** What a session knows from its beginning. */
-export interface WebSocketSessionInit {
-  readonly chooseDomain: (to: string | undefined) => DomainChoice;
-  /** Those that its client may choose from; in the first of them it is told of mistakes before it has. */
-  readonly framings: readonly [Framing, ...Framing[]];
-  /** Milliseconds without a message or a pong, either way, that end it; 0: any number. */
-  readonly idleTimeout: number;
-  /** Where its client is sent when the connection manager goes down. */
-  readonly seeOtherUri: string | undefined;
-  /** An id for a stream of which there is no other. */
-  readonly nameStream: () => string;
-  readonly limits: UnauthenticatedLimits;
-}
 
 /** How long each side has for its part of the closing handshake (milliseconds; RFC 7395 §3.6). */
 const CLOSE_PATIENCE = 2_000;
