@@ -2,13 +2,14 @@ import type { Config } from "../config/config.ts";
 import { domainKey, findDomain } from "../config/domains.ts";
 import type { StreamRequest } from "../protocol/bosh/body.ts";
 import type { StreamOpening } from "../protocol/stream/c2s.ts";
+import type { UpstreamRequest } from "../upstream/connector.ts";
 import { chooseDomain } from "./domain_choice.ts";
 
 /** A stream that may be opened. */
 export interface StreamTarget {
   readonly opening: StreamOpening;
   /** Where the client wants to be taken instead of to where the domain is. */
-  readonly route: { readonly hostname: string; readonly port: number } | undefined;
+  readonly route: UpstreamRequest["route"] | undefined;
 }
 
 export type StreamChoice =
@@ -45,14 +46,16 @@ export function chooseStream(config: Config, request: StreamRequest): StreamChoi
       reason: "route must be xmpp:host:port",
     };
   }
-  if (!allowRoute.some((pattern) => matches(pattern, route))) {
+  const allowing = allowRoute.filter((pattern) => matches(pattern, route));
+  if (allowing.length === 0) {
     return {
       type: "refused",
       condition: "host-unknown",
       reason: `the route to ${route.hostname}:${route.port} is not allowed here`,
     };
   }
-  return { type: "open", opening, route };
+  const isNamed = allowing.some((pattern) => !pattern.startsWith("*."));
+  return { type: "open", opening, route: { ...route, isNamed } };
 }
 
 function readRoute(text: string): { hostname: string; port: number } | undefined {

@@ -110,6 +110,19 @@ export async function* redirection(
   }
 }
 
+/**
+ * Every address of a host that a client named, where the operator allows many: who has a name among
+ * them writes its addresses, so these are judged like those of any domain, and asked of DNS alone.
+ */
+export async function* namedByClient(
+  domain: string,
+  host: Service,
+  settings: HowToReach,
+  search: Search,
+): AsyncGenerator<Candidate | Failure> {
+  yield* hosts(domain, host, settings, search, new Lookups(settings, search), addresses);
+}
+
 /** The places that DNS has for a name. */
 async function* lookedUp(
   domain: string,

@@ -16,7 +16,12 @@ export interface UpstreamRequest {
   readonly session: string;
   readonly client: ClientInfo;
   /** Where the client wants to be taken, and may: it is reached there and nowhere else. */
-  readonly route?: { readonly hostname: string; readonly port: number };
+  readonly route?: {
+    readonly hostname: string;
+    readonly port: number;
+    /** The operator has written this very host, and not a pattern that whoever has a name in it meets. */
+    readonly isNamed: boolean;
+  };
   /** The client refuses an upstream that is neither encrypted nor known to need no encryption. */
   readonly secure?: boolean;
 }

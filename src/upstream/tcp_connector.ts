@@ -15,6 +15,7 @@ import {
   type Candidate,
   candidates,
   type Failure,
+  namedByClient,
   redirection,
   type Search,
 } from "./candidates.ts";
@@ -28,7 +29,7 @@ import { within, words } from "./failure.ts";
 import { trimmed } from "./outbox.ts";
 import { isPublic } from "./policy.ts";
 import { proxyHeader } from "./proxy_header.ts";
-import { asciiDomain } from "./resolve.ts";
+import { asciiDomain, type Service } from "./resolve.ts";
 
 export interface TcpConnectorOptions {
   /** How a domain is reached; `undefined`: not at all. */
@@ -210,7 +211,7 @@ class TcpUpstream implements Upstream, ConnectionEvents {
     if (settings === undefined) return undefined;
     return {
       ...settings,
-      connect: route ? [{ ...route, direct: false }] : settings.connect,
+      connect: route?.isNamed ? [placeOf(route)] : settings.connect,
       // "never" is the operator's word that the way is safe to the places that he named; it says
       // nothing of a client's own route, and "optional" says nothing at all.
       tls: secure && (route || settings.tls === "optional") ? "required" : settings.tls,
@@ -241,13 +242,16 @@ class TcpUpstream implements Upstream, ConnectionEvents {
       random: this.#options.random,
       mayDial: this.#options.mayDial ?? isPublic,
     };
-    const places = candidates(this.#domain, settings, search);
+    const { route } = this.#request;
+    const places = route === undefined || route.isNamed
+      ? candidates(this.#domain, settings, search)
+      : namedByClient(this.#domain, placeOf(route), settings, search);
     const failure = await this.#tryEach(places, settings, async (elsewhere) => {
       if (!this.#mayFollow(settings)) return elsewhere.failure;
       this.#followed = true;
       // The operator trusts the server that `connect` names, also with where it sends us; but who
-      // speaks in the clear need not be that server.
-      const isKnown = elsewhere.isEncrypted || settings.tls === "never";
+      // speaks in the clear, or may have any certificate, need not be that server.
+      const isKnown = (elsewhere.isEncrypted && settings.verify) || settings.tls === "never";
       const isTrusted = settings.connect.length > 0 && isKnown;
       const mayDial = isTrusted ? () => true : search.mayDial;
       const others = redirection(this.#domain, elsewhere, settings, { ...search, mayDial });
@@ -484,6 +488,11 @@ function hiddenSasl(
   const mechanisms = [...(allowAnonymous ? [] : ["ANONYMOUS"]), ...(identity ? ["EXTERNAL"] : [])];
   if (!stripChannelBinding && mechanisms.length === 0) return undefined;
   return { channelBinding: stripChannelBinding, mechanisms };
+}
+
+/** Where a client's route leads. */
+function placeOf({ hostname, port }: NonNullable<UpstreamRequest["route"]>): Service {
+  return { hostname, port, direct: false };
 }
 
 function failed(end: StreamEnd, phase: "tls" | "stream", target: string): Failure {

@@ -33,10 +33,18 @@ onBothFronts(
     const toml = "[upstream]\nallow_route = ['xmpp.example.test:5222', '127.0.0.1:*']";
     await using running = await runManager({ toml, connector });
     await HttpClient.open(running, creation("route='xmpp:XMPP.example.test:5222'"));
-    assert.deepEqual(connector.last.request.route, { hostname: "xmpp.example.test", port: 5222 });
+    assert.deepEqual(connector.last.request.route, {
+      hostname: "xmpp.example.test",
+      port: 5222,
+      isNamed: true,
+    });
     assert.equal(connector.last.request.opening.to, "example.test");
     await HttpClient.open(running, creation("route='xmpp:127.0.0.1:9'"));
-    assert.deepEqual(connector.last.request.route, { hostname: "127.0.0.1", port: 9 });
+    assert.deepEqual(connector.last.request.route, {
+      hostname: "127.0.0.1",
+      port: 9,
+      isNamed: true,
+    });
     await HttpClient.open(running);
     assert.equal(connector.last.request.route, undefined);
     for (

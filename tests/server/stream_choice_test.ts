@@ -40,6 +40,13 @@ Deno.test("B-037 S-006 only what a pattern allows is a route: the host, its sub-
   assert.equal(route(below, "xmpp:a.x.test:1"), "a.x.test 1");
   assert.equal(route(below, "xmpp:x.test:1"), "host-unknown");
   assert.equal(route(below, "xmpp:evilx.test:1"), "host-unknown");
+  const isNamed = (toml: string, host: string) => {
+    const choice = choose(toml, { route: `xmpp:${host}:5222` });
+    return choice.type === "open" && choice.route?.isNamed;
+  };
+  assert.equal(isNamed(exact, "x.test"), true);
+  assert.equal(isNamed(below, "a.x.test"), false);
+  assert.equal(isNamed(allow("'*.x.test:5222', 'a.x.test:*'"), "a.x.test"), true);
 });
 
 Deno.test("B-037 what is no xmpp:host:port is malformed", () => {

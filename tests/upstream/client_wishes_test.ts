@@ -95,7 +95,7 @@ socketTest(
   async () => {
     await using mapped = await ScriptedServer.listen();
     await using server = await ScriptedServer.listen();
-    const route = { hostname: "127.0.0.1", port: server.port };
+    const route = { hostname: "127.0.0.1", port: server.port, isNamed: true };
     const opened = open({ route }, { port: mapped.port, tls: "required" });
     const connection = await server.accept();
     assert.match(await connection.expect("version='1.0'>"), / to='example\.test'/);
@@ -110,7 +110,7 @@ socketTest(
 
 socketTest("B-037 a certificate for the route's own name only is not the domain's", async () => {
   await using server = await ScriptedServer.listen({ certificate: "other.test" });
-  const route = { hostname: "127.0.0.1", port: server.port };
+  const route = { hostname: "127.0.0.1", port: server.port, isNamed: true };
   const opened = open({ route }, { port: undefined, tls: "required" });
   const connection = await server.accept();
   await connection.expect("version='1.0'>");
