@@ -15,10 +15,15 @@ export function domainKey(name: string): string | undefined {
   if (key.length > 253) return undefined;
   const labels = key.split(".");
   if (!labels.every((label) => LABEL.test(label))) return undefined;
-  // What ends in a number is an address to every resolver, in spellings such as
-  // "127.1" and "0x7f000001" too. Only the plain one may pass for what it is.
-  if (/^(?:[0-9]+|0x[0-9a-f]*)$/.test(labels.at(-1)!) && !isIPv4(key)) return undefined;
-  return key;
+  return isOddAddress(key) ? undefined : key;
+}
+
+/**
+ * Whether this is one of the spellings of an IPv4 address that some resolvers know and others take for
+ * a name, such as `127.1` and `0x7f000001`; `name` is in lower case. Whatever ends in a number may be.
+ */
+export function isOddAddress(name: string): boolean {
+  return /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$/.test(name) && !isIPv4(name);
 }
 
 /** {@link domainKey} for a pattern: a name, `*.name` or `*`. */

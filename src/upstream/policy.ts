@@ -4,7 +4,8 @@
  * what only we can reach: our own host, its network, the metadata service of a
  * cloud (XEP-0124 §7.1 leaves it to the connection manager whom it serves).
  *
- * An IPv6 address that carries an IPv4 address leads to where that one leads.
+ * An IPv6 address that carries an IPv4 address leads to where that one leads. Of those only NAT64's
+ * can be public: networks without IPv4 reach all of it so, and nobody has good reason to publish another.
  */
 
 export type AddressKind =
@@ -29,7 +30,10 @@ export function addressBytes(address: string): Uint8Array | undefined {
 /** What kind of address this is; `address` is IPv4 or IPv6 as text, without brackets. */
 export function addressKind(address: string): AddressKind {
   const bytes = addressBytes(address);
-  return bytes === undefined ? "invalid" : kindOf(bytes, bytes.length === 4 ? 4 : 6);
+  if (bytes === undefined) return "invalid";
+  const kind = kindOf(bytes, bytes.length === 4 ? 4 : 6);
+  // A zone names an interface of this machine, and means something on its link alone (RFC 4007 §6).
+  return kind === "public" && address.includes("%") ? "link-local" : kind;
 }
 
 /** The strict policy: only addresses that anybody on the Internet can reach as well as we. */
@@ -42,7 +46,9 @@ export function sameAddress(one: string, other: string): boolean {
   return addressBytes(one)?.join() === addressBytes(other)?.join();
 }
 
-type Block = readonly [prefix: string, length: number, kind: AddressKind | "ipv4", at?: number];
+/** `nat64` and `ipv4` blocks carry an IPv4 address; the latter is not public whatever that one is. */
+type BlockKind = AddressKind | "nat64" | "ipv4";
+type Block = readonly [prefix: string, length: number, kind: BlockKind, at?: number];
 
 /** Most specific first. IANA IPv4 Special-Purpose Address Registry (RFC 6890). */
 const IPV4: readonly Block[] = [
@@ -50,6 +56,8 @@ const IPV4: readonly Block[] = [
   ["10.0.0.0", 8, "private"],
   ["100.64.0.0", 10, "shared"],
   ["127.0.0.0", 8, "loopback"],
+  // Azure's host as its own machines see it: a public address that only they can reach.
+  ["168.63.129.16", 32, "reserved"],
   ["169.254.0.0", 16, "link-local"],
   ["172.16.0.0", 12, "private"],
   ["192.0.0.0", 24, "reserved"],
@@ -66,8 +74,8 @@ const IPV4: readonly Block[] = [
 ];
 
 /**
- * Most specific first. IANA IPv6 Special-Purpose Address Registry; `ipv4` blocks
- * carry an IPv4 address from byte `at`. Outside of 2000::/3 nothing is assigned.
+ * Most specific first. IANA IPv6 Special-Purpose Address Registry; an IPv4 address stands
+ * from byte `at`. Outside of 2000::/3 nothing is assigned.
  */
 const IPV6: readonly Block[] = [
   ["::", 128, "unspecified"],
@@ -75,7 +83,7 @@ const IPV6: readonly Block[] = [
   ["::ffff:0:0", 96, "ipv4", 12], // mapped (RFC 4291 §2.5.5.2)
   ["::ffff:0:0:0", 96, "ipv4", 12], // translated (RFC 2765)
   ["::", 96, "ipv4", 12], // compatible (RFC 4291 §2.5.5.1)
-  ["64:ff9b::", 96, "ipv4", 12], // NAT64 (RFC 6052)
+  ["64:ff9b::", 96, "nat64", 12], // RFC 6052
   ["64:ff9b:1::", 48, "private"], // NAT64 for local use (RFC 8215)
   ["2002::", 16, "ipv4", 2], // 6to4 (RFC 3056)
   ["2001:db8::", 32, "documentation"],
@@ -92,7 +100,7 @@ const IPV6: readonly Block[] = [
 type ParsedBlock = {
   readonly prefix: Uint8Array;
   readonly length: number;
-  readonly kind: AddressKind | "ipv4";
+  readonly kind: BlockKind;
   readonly at: number;
 };
 
@@ -111,7 +119,9 @@ function parseBlock(
 function kindOf(address: Uint8Array, family: 4 | 6): AddressKind {
   for (const { prefix, length, kind, at } of BLOCKS[family]) {
     if (!startsWith(address, prefix, length)) continue;
-    return kind === "ipv4" ? kindOf(address.subarray(at, at + 4), 4) : kind;
+    if (kind !== "nat64" && kind !== "ipv4") return kind;
+    const carried = kindOf(address.subarray(at, at + 4), 4);
+    return kind === "ipv4" && carried === "public" ? "reserved" : carried;
   }
   return "reserved";
 }

@@ -6,6 +6,7 @@
 
 import { domainToASCII } from "node:url";
 import type { Appointment, Clock } from "../clock.ts";
+import { isOddAddress } from "../config/domains.ts";
 import type { Data, RecordType, SrvRecord } from "./dns/message.ts";
 import type { Resolver } from "./dns/resolver.ts";
 import { NetworkError } from "./failure.ts";
@@ -36,7 +37,7 @@ export function asciiDomain(domain: string): string | undefined {
   const address = domain.replace(/^\[(.*)\]$/, "$1");
   if (addressKind(address) !== "invalid") return address.toLowerCase();
   const ascii = domainToASCII(domain).toLowerCase().replace(/\.$/, "");
-  return ascii.length <= 253 && HOST_NAME.test(ascii) ? ascii : undefined;
+  return ascii.length <= 253 && isHostName(ascii) ? ascii : undefined;
 }
 
 /**
@@ -68,7 +69,7 @@ export async function services(
   ], options.random)
     .map(({ record, direct }) => ({ hostname: record.target, port: record.port, direct }))
     // The target "." leaves nothing, and nothing is no host name.
-    .filter(({ hostname, port }) => HOST_NAME.test(hostname) && port > 0)
+    .filter(({ hostname, port }) => isHostName(hostname) && port > 0)
     .slice(0, MAX_SERVICES);
   // The half that is known is of no use, and the other half may be: that is no answer.
   const missing = answers.find((answer) => answer.status === "rejected");
@@ -183,7 +184,12 @@ const MAX_ADDRESSES = 8;
  */
 const STRAGGLER = 2_000;
 
-const HOST_NAME = /^[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*$/i;
+/** `name` is in lower case. */
+function isHostName(name: string): boolean {
+  return HOST_NAME.test(name) && !isOddAddress(name);
+}
+
+const HOST_NAME = /^[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*$/;
 
 function fallback(domain: string): Service {
   return { hostname: domain, port: 5222, direct: false };

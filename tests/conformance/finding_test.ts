@@ -1,144 +1,25 @@
 import assert from "node:assert/strict";
 import { type Clock, systemClock } from "../../src/clock.ts";
-import { findDomain } from "../../src/config/domains.ts";
-import type { ManagerEvent } from "../../src/events.ts";
-import { tcpConnector } from "../../src/upstream/tcp_connector.ts";
-import { BoshClient, type BoshResponse } from "../support/bosh_client.ts";
-import { authorityFile, type CertificateName } from "../support/certificates/certificates.ts";
+import { isLoopback } from "../../src/config/address.ts";
+import { isPublic } from "../../src/upstream/policy.ts";
+import { assertFailed, assertUp, Finder, welcomingServer } from "../support/finder.ts";
 import { onBothFronts } from "../support/fronts.ts";
-import { configOf, runManager, type RunningManager } from "../support/manager.ts";
 import { until } from "../support/patience.ts";
 import { haveProgram } from "../support/programs.ts";
 import { ScriptedNameServer, type WrittenRecord } from "../support/scripted_dns.ts";
 import { TestClock } from "../support/test_clock.ts";
 import { NameServer } from "../support/upstream_dns.ts";
-import {
-  MECHANISMS,
-  type ScriptedConnection,
-  ScriptedServer,
-  STARTTLS,
-  streamFeatures,
-  streamHeader,
-} from "../support/upstream_server.ts";
-import { CREATION, nextHeader } from "./stage.ts";
+import { ScriptedServer } from "../support/upstream_server.ts";
 
 const SRV = "srv-host=_xmpp-client._tcp.example.test";
 const SRV_DIRECT = "srv-host=_xmpps-client._tcp.example.test";
 const HOST = "host-record=host.example.test,127.0.0.1";
-
-interface Setup {
-  /** Keys of `[upstream]`. */
-  readonly upstream?: string;
-  readonly clock?: Clock;
-  readonly random?: () => number;
-  /** Whether names may lead to loopback, where no name of the world may lead. */
-  readonly loopback?: boolean;
-}
-
-/** A connection manager that serves every domain and finds its servers by this name server. */
-class Finder implements AsyncDisposable {
-  /** Of what the upstreams did. */
-  readonly events: ManagerEvent[] = [];
-  #running!: RunningManager;
-  readonly #clients: BoshClient[] = [];
-
-  static async start(
-    dns: { readonly address: string; readonly port: number },
-    { upstream = "", clock = systemClock, random = Math.random, loopback = true }: Setup = {},
-  ): Promise<Finder> {
-    const finder = new Finder();
-    const toml = `[upstream]\nnameserver = "${dns.address}:${dns.port}"\n` +
-      `ca = "${authorityFile}"\n${upstream}`;
-    const config = configOf(toml);
-    const connector = tcpConnector({
-      settings: (domain) => findDomain(config, domain),
-      limits: config.limits,
-      clock,
-      emit: (event) => finder.events.push(event),
-      random,
-      ...(loopback && { mayDial: (a: string) => a.startsWith("127.") || a === "::1" }),
-    });
-    finder.#running = await runManager({ toml, connector });
-    return finder;
-  }
-
-  /** Sessions there are. */
-  get sessions(): number {
-    return this.#running.manager.sessions;
-  }
-
-  /** The answer to a client that wants a session with the domain. */
-  create(domain = "example.test"): Promise<BoshResponse> {
-    const client = new BoshClient(`${this.#running.url}/http-bind`);
-    this.#clients.push(client);
-    return client.create(CREATION.replace("example.test", domain));
-  }
-
-  /** Where streams came up, with how TLS began. */
-  get reached(): string[] {
-    return this.events.flatMap((event) =>
-      event.type === "upstream-connected" ? [`${event.target} ${event.tls}`] : []
-    );
-  }
-
-  /** What was tried in vain, with the step that failed. */
-  get failed(): string[] {
-    return this.events.flatMap((event) =>
-      event.type === "upstream-failed" ? [`${event.phase} ${event.target}`] : []
-    );
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const client of this.#clients) client.close();
-    await this.#running[Symbol.asyncDispose]();
-  }
-}
-
-/** A server that gives everybody a stream. */
-async function server(
-  { kind = "clear", hostname = "127.0.0.1", port = 0, certificate = "example.test" }: {
-    readonly kind?: "clear" | "starttls" | "direct";
-    readonly hostname?: string;
-    readonly port?: number;
-    readonly certificate?: CertificateName;
-  } = {},
-): Promise<ScriptedServer> {
-  const server = await ScriptedServer.listen({
-    certificate,
-    direct: kind === "direct",
-    hostname,
-    port,
-  });
-  const welcome = async (connection: ScriptedConnection) => {
-    await nextHeader(connection);
-    if (kind === "starttls") {
-      connection.write(streamHeader("clear") + streamFeatures(STARTTLS));
-      await connection.startTls();
-      await nextHeader(connection);
-    }
-    connection.write(streamHeader("up") + streamFeatures(MECHANISMS));
-  };
-  void (async () => {
-    for (;;) await welcome(await server.accept()).catch(() => {});
-  })();
-  return server;
-}
 
 /** A port of loopback where nobody listens. */
 async function deadPort(): Promise<number> {
   const dead = await ScriptedServer.listen();
   await dead[Symbol.asyncDispose]();
   return dead.port;
-}
-
-function assertUp({ type, payloads, text }: BoshResponse): void {
-  assert.equal(type, undefined, text);
-  assert.equal(payloads[0]?.name, "features", text);
-}
-
-function assertFailed({ condition, get, text }: BoshResponse, reason: RegExp): void {
-  assert.equal(condition, "remote-connection-failed", text);
-  assert.match(get("message") ?? "", reason);
 }
 
 function dnsTest(name: string, fn: () => Promise<void>): void {
@@ -148,7 +29,7 @@ function dnsTest(name: string, fn: () => Promise<void>): void {
 const IN_CLEAR = { upstream: 'tls = "never"' };
 
 dnsTest("D-008 both SRV names are asked for, then the addresses of what they name", async () => {
-  await using xmpp = await server();
+  await using xmpp = await welcomingServer();
   await using dns = await NameServer.start(`${SRV},host.example.test,${xmpp.port}`, HOST);
   await using finder = await Finder.start(dns, IN_CLEAR);
   assertUp(await finder.create());
@@ -163,7 +44,7 @@ dnsTest("D-008 both SRV names are asked for, then the addresses of what they nam
 dnsTest(
   "D-008 D-010 hosts and ports of the configuration are tried in order, and DNS is not asked for others",
   async () => {
-    await using xmpp = await server();
+    await using xmpp = await welcomingServer();
     await using dns = await NameServer.start(
       `${SRV},host.example.test,${await deadPort()}`,
       HOST,
@@ -184,8 +65,8 @@ dnsTest(
 dnsTest(
   "D-009 xmpps before xmpp by priority, each in its own manner, and the next one when it fails",
   async () => {
-    await using direct = await server({ kind: "direct", certificate: "other.test" });
-    await using starttls = await server({ kind: "starttls" });
+    await using direct = await welcomingServer({ kind: "direct", certificate: "other.test" });
+    await using starttls = await welcomingServer({ kind: "starttls" });
     await using dns = await NameServer.start(
       `${SRV_DIRECT},host.example.test,${direct.port},5`,
       `${SRV},host.example.test,${starttls.port},10`,
@@ -196,7 +77,7 @@ dnsTest(
     assert.deepEqual(finder.failed, [`tls host.example.test:${direct.port}`]);
     assert.deepEqual(finder.reached, [`host.example.test:${starttls.port} starttls`]);
 
-    await using good = await server({ kind: "direct" });
+    await using good = await welcomingServer({ kind: "direct" });
     await using other = await NameServer.start(
       `${SRV},host.example.test,${starttls.port},10`,
       `${SRV_DIRECT},host.example.test,${good.port},5`,
@@ -239,7 +120,7 @@ dnsTest(
 dnsTest(
   "D-010 all addresses of a target, of both families, are tried before the next target",
   async () => {
-    await using xmpp = await server({ hostname: "127.0.0.3" });
+    await using xmpp = await welcomingServer({ hostname: "127.0.0.3" });
     const { port } = xmpp;
     await using dns = await NameServer.start(
       `${SRV},two.example.test,${port},1`,
@@ -258,9 +139,9 @@ dnsTest(
 dnsTest(
   "D-010 an address family that is silent costs the first session a quarter of its time, and the next one nothing",
   async () => {
-    await using silent = await server({ hostname: "::1" });
+    await using silent = await welcomingServer({ hostname: "::1" });
     const { port } = silent;
-    await using xmpp = await server({ port });
+    await using xmpp = await welcomingServer({ port });
     await using dns = await NameServer.start(
       `${SRV},host.example.test,${port}`,
       "host-record=host.example.test,127.0.0.1,::1",
@@ -286,7 +167,7 @@ dnsTest(
 );
 
 dnsTest("D-010 a target that has IPv6 alone is reached by it", async () => {
-  await using xmpp = await server({ hostname: "::1" });
+  await using xmpp = await welcomingServer({ hostname: "::1" });
   await using dns = await NameServer.start(
     `${SRV},six.example.test,${xmpp.port}`,
     "host-record=six.example.test,::1",
@@ -302,7 +183,7 @@ dnsTest(
   async () => {
     const address = "host-record=example.test,127.0.0.1";
     {
-      await using xmpp = await server({ kind: "starttls" });
+      await using xmpp = await welcomingServer({ kind: "starttls" });
       const record = `${SRV},host.example.test,${xmpp.port}`;
       await using dns = await NameServer.start(SRV_DIRECT, record, HOST, address);
       await using finder = await Finder.start(dns);
@@ -310,7 +191,7 @@ dnsTest(
       assert.deepEqual(finder.reached, [`host.example.test:${xmpp.port} starttls`]);
     }
     {
-      await using xmpp = await server({ kind: "direct" });
+      await using xmpp = await welcomingServer({ kind: "direct" });
       const record = `${SRV_DIRECT},host.example.test,${xmpp.port}`;
       await using dns = await NameServer.start(SRV, record, HOST, address);
       await using finder = await Finder.start(dns);
@@ -347,7 +228,7 @@ function ownAddress(): string {
 
 dnsTest("D-012 without any SRV record the domain's own address is used on port 5222", async () => {
   const hostname = ownAddress();
-  await using xmpp = await server({ hostname, port: 5222 });
+  await using xmpp = await welcomingServer({ hostname, port: 5222 });
   await using dns = await NameServer.start(`host-record=example.test,${hostname}`);
   await using finder = await Finder.start(dns, IN_CLEAR);
   assertUp(await finder.create());
@@ -357,7 +238,7 @@ dnsTest("D-012 without any SRV record the domain's own address is used on port 5
 
 onBothFronts("D-012 a name server that fails at SRV is as one that does not respond", async () => {
   const hostname = ownAddress();
-  await using _xmpp = await server({ hostname, port: 5222 });
+  await using _xmpp = await welcomingServer({ hostname, port: 5222 });
   await using dns = await ScriptedNameServer.listen(({ name, type }) =>
     type === "SRV"
       ? { rcode: 2 }
@@ -368,7 +249,7 @@ onBothFronts("D-012 a name server that fails at SRV is as one that does not resp
 });
 
 dnsTest("D-013 a domain with letters beyond ASCII is asked for by its A-labels", async () => {
-  await using xmpp = await server();
+  await using xmpp = await welcomingServer();
   await using dns = await NameServer.start(
     `srv-host=_xmpp-client._tcp.xn--bcher-kva.test,host.example.test,${xmpp.port}`,
     HOST,
@@ -402,7 +283,7 @@ onBothFronts(
 );
 
 dnsTest("D-013 what DNS says is remembered for its time to live", async () => {
-  await using xmpp = await server();
+  await using xmpp = await welcomingServer();
   await using dns = await NameServer.start(
     "local-ttl=20",
     `${SRV},host.example.test,${xmpp.port}`,
@@ -422,7 +303,7 @@ dnsTest("D-013 what DNS says is remembered for its time to live", async () => {
 });
 
 dnsTest("D-013 a time to live of years is five minutes", async () => {
-  await using xmpp = await server();
+  await using xmpp = await welcomingServer();
   await using dns = await NameServer.start(
     "local-ttl=100000000",
     `${SRV},host.example.test,${xmpp.port}`,
@@ -491,7 +372,7 @@ onBothFronts(
 onBothFronts(
   "D-013 what is lost is asked again, what does not fit comes by TCP, what is forged is not heard",
   async () => {
-    await using xmpp = await server();
+    await using xmpp = await welcomingServer();
     const data = `1 1 ${xmpp.port} host.example.test`;
     const lost = new Set<string>();
     await using dns = await ScriptedNameServer.listen((asked) => {
@@ -523,7 +404,7 @@ onBothFronts(
 );
 
 dnsTest("D-013 records that no datagram holds are found all the same", async () => {
-  await using xmpp = await server();
+  await using xmpp = await welcomingServer();
   const records = Array.from(
     { length: 20 },
     (_, i) => `${SRV},a-host-with-a-name-of-some-length-${i}.example.test,${xmpp.port},${20 - i}`,
@@ -538,7 +419,7 @@ dnsTest("D-013 records that no datagram holds are found all the same", async () 
 dnsTest(
   "S-006 no name leads a stranger to an address that is not public: by itself, by SRV, by an alias, from memory",
   async () => {
-    await using xmpp = await server();
+    await using xmpp = await welcomingServer();
     await using dns = await NameServer.start(
       "local-ttl=60",
       `${SRV},host.example.test,${xmpp.port},1`,
@@ -547,7 +428,10 @@ dnsTest(
       "cname=alias.example.test,host.example.test",
       "host-record=bare.test,10.0.0.1",
     );
-    await using finder = await Finder.start(dns, { loopback: false, clock: new TestClock() });
+    await using finder = await Finder.start(dns, {
+      mayDial: (address) => isPublic(address) && isLoopback(address),
+      clock: new TestClock(),
+    });
     for (const domain of ["localhost", "127.0.0.1", "169.254.169.254", "bare.test"]) {
       assertFailed(await finder.create(domain), /is not public/);
     }
