@@ -9,7 +9,7 @@ import { discoveryRoutes } from "./server/discovery.ts";
 import type { Handler } from "./server/exchange.ts";
 import { denoFetch, listenDeno } from "./server/front_deno.ts";
 import { listenSockets } from "./server/front_sockets.ts";
-import { type Route, router } from "./server/http.ts";
+import { CommonHeaders, type Route, router, withHeaders } from "./server/http.ts";
 import { LimitReports } from "./server/limit_reports.ts";
 import type { Listener } from "./server/listener.ts";
 import { MemoryCeiling } from "./server/memory_guard.ts";
@@ -31,7 +31,7 @@ export interface ManagerOptions {
   /** Hears of everything that happens; must not throw. */
   readonly onEvent?: (event: ManagerEvent) => void;
   readonly clock?: Clock;
-  /** Served beside the endpoints, on every listener. */
+  /** Served beside the endpoints, on every listener; what they return gets `http.headers` too. */
   readonly pages?: readonly Route[];
 }
 
@@ -48,6 +48,8 @@ export class ConnectionManager implements AsyncDisposable {
   readonly #pages: readonly Route[];
   readonly #proxies: TrustedProxies;
   readonly #http: Config["http"];
+  /** Of answers that are no endpoint's. */
+  readonly #common: CommonHeaders;
   readonly #clock: Clock;
   readonly #emit: (event: ManagerEvent) => void;
 
@@ -56,8 +58,9 @@ export class ConnectionManager implements AsyncDisposable {
     this.#emit = onEvent;
     this.#clock = clock;
     this.#http = config.http;
+    this.#common = new CommonHeaders(config.http);
     this.#proxies = new TrustedProxies(config.http);
-    this.#pages = options.pages ?? [];
+    this.#pages = (options.pages ?? []).map((page) => withHeaders(page, config.http.headers));
     const limits = new LimitReports(clock, onEvent);
     this.#limits = limits;
     const memory = new MemoryCeiling({
@@ -97,22 +100,25 @@ export class ConnectionManager implements AsyncDisposable {
       discovery: discoveryRoutes(shell),
     };
     const everything: Service[] = ["bosh", "websocket", "discovery"];
-    this.fetch = denoFetch(this.handler(everything), (error) => this.fault(error));
+    const onFault = (error: unknown) => this.fault(error);
+    this.fetch = denoFetch(this.handler(everything), { common: this.#common, onFault });
   }
 
   /** What a listener with these services answers. */
   handler(services: readonly Service[]): Handler {
     const routes = services.flatMap((service) => this.#routes[service]);
-    return router([...this.#pages, ...routes, ...this.#sharedPath(services)]);
+    return router([...this.#pages, ...routes, ...this.#sharedPath(services)], this.#common);
   }
 
   /** Opens a listener; rejects with what the platform says when it cannot. */
   listen(listen: ListenConfig): Promise<Listener> {
     const handle = this.handler(listen.serve);
+    const common = this.#common;
     const onFault = (error: unknown) => this.fault(error);
-    if (listen.server === "deno") return listenDeno(listen, handle, onFault);
+    if (listen.server === "deno") return listenDeno(listen, handle, { common, onFault });
     return listenSockets(listen, handle, {
       timeouts: this.#http,
+      common,
       clock: this.#clock,
       trusts: (peer) => this.#proxies.trusts(peer),
       onLimit: (limit, address) => this.#limits.met(limit, address),

@@ -12,7 +12,9 @@ const DOMAIN = "localhost";
 /** What the page may load and reach: itself, and nothing else. */
 const PAGE_HEADERS = {
   "cache-control": "no-cache",
-  "content-security-policy": "default-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'",
+  "content-security-policy": "default-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; " +
+    "form-action 'none'; frame-ancestors 'none'",
+  "referrer-policy": "no-referrer",
   "x-content-type-options": "nosniff",
 };
 

@@ -1,4 +1,3 @@
-import type { HttpConfig } from "../config/config.ts";
 import {
   type CreationRequest,
   readBody,
@@ -12,7 +11,7 @@ import type { RequestId } from "../protocol/bosh/window.ts";
 import { NS } from "../protocol/xml/names.ts";
 import { XmlTokenizer } from "../protocol/xml/tokenizer.ts";
 import { type Asker, BoshActor, type BoshResponse } from "./bosh_actor.ts";
-import type { Answer, Exchange, Handler, LossWatcher } from "./exchange.ts";
+import type { Answer, Exchange, Handler, LossWatcher, NoBody } from "./exchange.ts";
 import { CommonHeaders, pipelines, preflight, textAnswer } from "./http.ts";
 import {
   isScriptRequest,
@@ -38,6 +37,11 @@ export function boshEndpoint(shell: SessionShell): Handler {
   const { config, registry } = shell;
   const common = new CommonHeaders(config.http);
   const xml = new CommonHeaders(config.http, { "content-type": XML });
+  // The address of such a request has the sid in it.
+  const xmlByGet = new CommonHeaders(config.http, {
+    "content-type": XML,
+    "referrer-policy": "no-referrer",
+  });
   const limits = {
     payloadBytes: config.limits.clientStanza,
     depth: config.limits.depth,
@@ -76,7 +80,7 @@ export function boshEndpoint(shell: SessionShell): Handler {
     if (!shell.bodies.take(length)) return noRoom(exchange);
     exchange.readBody(maxBody, (bytes) => {
       shell.bodies.giveBack(length);
-      if (bytes === undefined) return exchange.respond(tooLarge(exchange, config.http));
+      if (typeof bytes === "string") return exchange.respond(noBody(exchange, bytes));
       if (bytes.length === 0) {
         const reason = "The request has no <body/>.\n";
         return exchange.respond(textAnswer(400, reason, common.for(exchange)));
@@ -94,7 +98,7 @@ export function boshEndpoint(shell: SessionShell): Handler {
     if (request.type === "refused") {
       return textAnswer(400, `${request.reason}\n`, common.for(exchange));
     }
-    const pending = new PendingRequest(exchange, xml.for(exchange), request);
+    const pending = new PendingRequest(exchange, xmlByGet.for(exchange), request);
     respondTo(request.body, pending, request.type === "script");
     return undefined;
   }
@@ -102,11 +106,17 @@ export function boshEndpoint(shell: SessionShell): Handler {
   /** Has one request body answered, now or when its session has the response. */
   function respondTo(bytes: Uint8Array, pending: PendingRequest, isScript: boolean): void {
     const body = isScript ? readScriptBody(bytes, tokenizer) : readBody(bytes, tokenizer);
+    const { exchange } = pending;
+    if (body.type === "refused" && isCoded(exchange)) {
+      // RFC 9110 §15.5.16: the answer says which codings would have been accepted.
+      const text = "The body is in a Content-Encoding; send it without one.\n";
+      const headers = { ...common.for(exchange), "accept-encoding": "identity" };
+      return exchange.respond(textAnswer(415, text, headers));
+    }
     // Bytes that are not UTF-8 are refused in any case. Whether a client says that its are of
     // another kind is asked once a session: every header that is looked up costs something.
-    const charset = body.type === "continue" ? undefined : declaredCharset(pending.exchange);
-    if (charset !== undefined) {
-      return pending.respond(terminal("bad-request", `only UTF-8 is read, not ${charset}`));
+    if (body.type !== "continue" && saysOtherCharset(exchange)) {
+      return pending.respond(terminal("bad-request", "only UTF-8 is read"));
     }
     if (body.type === "refused") countRefusal(body, pending.exchange);
     if (body.type === "create") {
@@ -212,13 +222,14 @@ export function boshEndpoint(shell: SessionShell): Handler {
     return { ...textAnswer(503, text, headers), closes: true };
   }
 
-  function tooLarge(exchange: Exchange, { maxBody }: HttpConfig): Answer {
-    // It may have broken off.
-    if ((exchange.bodyLength ?? Infinity) > maxBody) {
-      shell.limits.met("http.max_body", shell.proxies.client(exchange).address);
+  function noBody(exchange: Exchange, why: NoBody): Answer {
+    const headers = common.for(exchange);
+    if (why === "broke-off") {
+      return { ...textAnswer(400, "The request's body broke off.\n", headers), closes: true };
     }
-    const text = `A request may have at most ${maxBody} bytes.\n`;
-    return { ...textAnswer(413, text, common.for(exchange)), closes: true };
+    shell.limits.met("http.max_body", shell.proxies.client(exchange).address);
+    const text = `A request may have at most ${config.http.maxBody} bytes.\n`;
+    return { ...textAnswer(413, text, headers), closes: true };
   }
 }
 
@@ -253,11 +264,17 @@ function withType(
   return contentType === undefined ? headers : { ...headers, "content-type": contentType };
 }
 
-/** A charset that the request claims to be in and that is not UTF-8 (XEP-0124 §6). */
-function declaredCharset(exchange: Exchange): string | undefined {
+/** Whether the request claims to be in a charset that is not UTF-8 (XEP-0124 §6). */
+function saysOtherCharset(exchange: Exchange): boolean {
   const type = exchange.header("content-type");
   const match = type === undefined ? null : /;\s*charset\s*=\s*"?([^\s;"]{1,40})/i.exec(type);
-  return match === null || /^(?:utf-?8|us-ascii)$/i.test(match[1]!) ? undefined : match[1];
+  return match !== null && !/^(?:utf-?8|us-ascii)$/i.test(match[1]!);
+}
+
+/** Whether the body is compressed (RFC 9110 §8.4.1); some clients write a media type into this header. */
+function isCoded(exchange: Exchange): boolean {
+  return /(?:^|[\s,])(?:(?:x-)?gzip|deflate|(?:x-)?compress|br|zstd)(?:[\s,]|$)/i
+    .test(exchange.header("content-encoding") ?? "");
 }
 
 /**

@@ -21,10 +21,10 @@ export interface Exchange {
   /** Bytes that the body is to have; `undefined`: only its end will show. */
   readonly bodyLength: number | undefined;
   /**
-   * Gives the whole request body to `take`, perhaps at once; `undefined` when it is longer than
-   * `max` bytes or broke off. The bytes are the taker's to keep.
+   * Gives the whole request body to `take`, perhaps at once, or why there is none of at most `max`
+   * bytes. The bytes are the taker's to keep.
    */
-  readBody(max: number, take: (bytes: Uint8Array | undefined) => void): void;
+  readBody(max: number, take: (body: Uint8Array | NoBody) => void): void;
   /**
    * Answers a request for which the handler returned nothing. The first answer counts, and one
    * that nobody waits for any more is dropped.
@@ -44,6 +44,12 @@ export interface Exchange {
     events: MessageEvents,
   ): { answer: Answer; socket: MessageSocket } | undefined;
 }
+
+/**
+ * Why there is no body. What broke off can seldom be answered: the client has left, or has ended its
+ * side too early, or wrote a chunked coding that is none.
+ */
+export type NoBody = "too-long" | "broke-off";
 
 /** Who wants to know that a client has left. */
 export interface LossWatcher {

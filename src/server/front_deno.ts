@@ -13,19 +13,27 @@ import type {
   LossWatcher,
   MessageEvents,
   MessageSocket,
+  NoBody,
   Peer,
   UpgradeOptions,
 } from "./exchange.ts";
-import { pipelines } from "./http.ts";
+import { type CommonHeaders, pipelines, textAnswer } from "./http.ts";
 import { type Listener, removeStaleSocket } from "./listener.ts";
 
-/** Listens; throws what the platform throws when it cannot. `onFault` hears of our own mistakes. */
+export interface DenoOptions {
+  /** What the front's own answers carry. (Where the platform refuses a request itself, nothing can be added.) */
+  readonly common: CommonHeaders;
+  /** Hears of our own mistakes. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Listens; throws what the platform throws when it cannot. */
 export async function listenDeno(
   { at }: Pick<ListenConfig, "at">,
   handle: Handler,
-  onFault: (error: unknown) => void,
+  own: DenoOptions,
 ): Promise<Listener> {
-  const options = { onListen() {}, handler: denoFetch(handle, onFault) };
+  const options = { onListen() {}, handler: denoFetch(handle, own) };
   // There is no TLS here.
   const replaceCertificates = () => {};
   if ("unix" in at) {
@@ -56,11 +64,11 @@ export async function listenDeno(
 /** A `Deno.serve` handler around ours; embedders mount it where they like. */
 export function denoFetch(
   handle: Handler,
-  onFault: (error: unknown) => void,
+  options: DenoOptions,
 ): (request: Request, info: Deno.ServeHandlerInfo) => Promise<Response> {
   return (request, info) =>
     new Promise((resolve) => {
-      const exchange = new DenoExchange(request, info, resolve, onFault);
+      const exchange = new DenoExchange(request, info, resolve, options);
       exchange.attempt(() => {
         const answer = handle(exchange);
         if (answer !== undefined) exchange.respond(answer);
@@ -89,7 +97,7 @@ class DenoExchange implements Exchange {
   /** TLS of an embedder's own server is not known here. */
   readonly secure = false;
   readonly #resolve: (response: Response) => void;
-  readonly #onFault: (error: unknown) => void;
+  readonly #options: DenoOptions;
   #isAnswered = false;
   #upgraded: Response | undefined;
 
@@ -97,10 +105,10 @@ class DenoExchange implements Exchange {
     request: Request,
     info: Deno.ServeHandlerInfo,
     resolve: (response: Response) => void,
-    onFault: (error: unknown) => void,
+    options: DenoOptions,
   ) {
     this.#resolve = resolve;
-    this.#onFault = onFault;
+    this.#options = options;
     this.#request = request;
     this.#info = info;
     this.method = request.method;
@@ -139,13 +147,16 @@ class DenoExchange implements Exchange {
     return this.#request.body === null ? 0 : undefined;
   }
 
-  readBody(max: number, take: (bytes: Uint8Array | undefined) => void): void {
-    void this.#body(max).then((bytes) => this.attempt(() => take(bytes)));
+  readBody(max: number, take: (body: Uint8Array | NoBody) => void): void {
+    void this.#body(max).then((body) => this.attempt(() => take(body)));
   }
 
   respond(answer: Answer): void {
     if (this.#isAnswered) return;
     const response = this.#upgraded ?? toResponse(answer, this);
+    if (this.#upgraded !== undefined) {
+      for (const [name, value] of Object.entries(answer.headers)) response.headers.set(name, value);
+    }
     this.#isAnswered = true;
     this.#resolve(response);
   }
@@ -155,9 +166,11 @@ class DenoExchange implements Exchange {
     try {
       work();
     } catch (error) {
-      this.#onFault(error);
+      const { common, onFault } = this.#options;
+      onFault(error);
       this.#isAnswered = true;
-      this.#resolve(new Response("A fault of the connection manager.\n", { status: 500 }));
+      const text = "A fault of the connection manager.\n";
+      this.#resolve(toResponse(textAnswer(500, text, common.for(this)), this));
     }
   }
 
@@ -168,18 +181,17 @@ class DenoExchange implements Exchange {
     else signal.addEventListener("abort", () => watcher.lost(), { once: true });
   }
 
-  async #body(max: number): Promise<Uint8Array | undefined> {
+  async #body(max: number): Promise<Uint8Array | NoBody> {
     const declared = this.header("content-length");
     try {
       if (declared !== undefined) {
-        return Number(declared) <= max ? await this.#request.bytes() : undefined;
+        return Number(declared) <= max ? await this.#request.bytes() : "too-long";
       }
       return this.#request.body === null
         ? new Uint8Array(0)
         : await readChunks(this.#request.body, max);
     } catch {
-      // The client broke off, or its chunked coding did not hold: there is no body.
-      return undefined;
+      return "broke-off";
     }
   }
 
@@ -202,11 +214,11 @@ class DenoExchange implements Exchange {
   }
 }
 
-/** A body of undeclared length, up to `max` bytes; `undefined` when there is more. */
+/** A body of undeclared length, up to `max` bytes. */
 async function readChunks(
   body: ReadableStream<Uint8Array>,
   max: number,
-): Promise<Uint8Array | undefined> {
+): Promise<Uint8Array | "too-long"> {
   const reader = body.getReader();
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -216,7 +228,7 @@ async function readChunks(
     size += value.length;
     if (size > max) {
       reader.cancel().catch(() => {});
-      return undefined;
+      return "too-long";
     }
     chunks.push(value);
   }

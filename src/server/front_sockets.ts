@@ -8,15 +8,20 @@ import { withoutMapping } from "../config/address.ts";
 import type { Appointment, Clock } from "../clock.ts";
 import type { ListenConfig, TlsConfig } from "../config/config.ts";
 import type { LimitName } from "../events.ts";
+import { writeAnswer } from "../protocol/http1/answer.ts";
 import { ConnectionCount, type ConnectionLimit } from "./connection_count.ts";
 import type { Handler, Peer } from "./exchange.ts";
+import { type CommonHeaders, textAnswer } from "./http.ts";
 import { type ConnectionHost, HttpConnection, type Timeouts } from "./http_connection.ts";
+import { httpDate } from "./http_date.ts";
 import { type Listener, listenerUrl, removeStaleSocket } from "./listener.ts";
 import type { SocketOwner } from "./owned_socket.ts";
 import { TlsLayer } from "./tls_layer.ts";
 
 export interface SocketsOptions {
   readonly timeouts: Timeouts;
+  /** What the front's own answers carry. */
+  readonly common: CommonHeaders;
   readonly clock: Clock;
   /** Peers that may have any number of connections. */
   readonly trusts: (peer: Peer) => boolean;
@@ -41,8 +46,7 @@ const KEEPALIVE = 45_000;
 
 /** What is said to a connection that is one too many, whatever it wants. */
 const TOO_MANY = "There are too many connections here now; come later.\n";
-const REFUSAL = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n" +
-  `Content-Length: ${TOO_MANY.length}\r\nConnection: close\r\n\r\n${TOO_MANY}`;
+const UNREAD = { method: "", minorVersion: 1, persistent: false, upgrade: undefined } as const;
 
 /** How often deadlines are looked at, and whether connections are accepted is seen to (milliseconds). */
 const TICK = 500;
@@ -63,6 +67,7 @@ export async function listenSockets(
 class SocketsFront implements Listener, ConnectionHost {
   readonly handle: Handler;
   readonly timeouts: Timeouts;
+  readonly common: CommonHeaders;
   readonly onFault: (error: unknown) => void;
   readonly onLimit: SocketsOptions["onLimit"];
   isClosing = false;
@@ -79,9 +84,10 @@ class SocketsFront implements Listener, ConnectionHost {
   #whenEmpty: (() => void) | undefined;
 
   constructor(listen: ListenConfig, handle: Handler, options: SocketsOptions) {
-    const { timeouts, trusts, onFault, onLimit } = options;
+    const { timeouts, common, trusts, onFault, onLimit } = options;
     this.handle = handle;
     this.timeouts = timeouts;
+    this.common = common;
     this.onFault = onFault;
     this.onLimit = onLimit;
     this.#listen = listen;
@@ -186,7 +192,10 @@ class SocketsFront implements Listener, ConnectionHost {
   #refuse(socket: Socket, limit: ConnectionLimit, address: string): void {
     socket.on("error", () => {});
     // Nobody can read this where TLS is spoken.
-    if (this.#listen.tls === undefined) socket.end(REFUSAL);
+    if (this.#listen.tls === undefined) {
+      const answer = textAnswer(503, TOO_MANY, this.common.for(undefined));
+      socket.end(writeAnswer(UNREAD, answer, { now: httpDate(), closes: true }));
+    }
     socket.destroySoon();
     this.#options.onLimit(`listen.${limit}`, address);
   }

@@ -11,7 +11,7 @@ export interface Route {
  * Finds the endpoint of an exchange. A path is served with and without its trailing slash:
  * clients post to either, and few of them follow a redirect with a POST.
  */
-export function router(routes: readonly Route[]): Handler {
+export function router(routes: readonly Route[], common: CommonHeaders): Handler {
   const byPath = new Map<string, Handler>();
   for (const { path, handle } of routes) {
     const bare = path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
@@ -20,7 +20,8 @@ export function router(routes: readonly Route[]): Handler {
   }
   return (exchange) => {
     const handle = byPath.get(exchange.path);
-    return handle ? handle(exchange) : textAnswer(404, "Nothing is served at this path.\n", {});
+    if (handle !== undefined) return handle(exchange);
+    return textAnswer(404, "Nothing is served at this path.\n", common.for(exchange));
   };
 }
 
@@ -75,21 +76,26 @@ export class CommonHeaders {
     own: Readonly<Record<string, string>> = {},
   ) {
     const any = allowedOrigins.includes("*");
+    const operators = lowerCased(headers);
+    const vary = operators["vary"] === undefined ? "Origin" : `${operators["vary"]}, Origin`;
     this.#allowed = any ? undefined : new Set(allowedOrigins);
     // Frozen, so that a front may write it once and use its bytes again.
     this.#base = Object.freeze({
       "cache-control": "no-store",
       "x-content-type-options": "nosniff",
       "content-security-policy": "default-src 'none'; sandbox",
-      ...headers,
+      ...operators,
       ...own,
-      ...(any ? { "access-control-allow-origin": "*" } : { "vary": "Origin" }),
+      ...(any ? { "access-control-allow-origin": "*" } : { vary }),
     });
   }
 
-  /** For the answer to this exchange; the same object every time where origins do not matter. */
-  for(exchange: Exchange): Readonly<Record<string, string>> {
-    const origin = this.#allowed && exchange.header("origin");
+  /**
+   * For the answer to this exchange, or to a request that could not be read; the same object every
+   * time where origins do not matter.
+   */
+  for(exchange: Pick<Exchange, "header"> | undefined): Readonly<Record<string, string>> {
+    const origin = this.#allowed && exchange?.header("origin");
     return origin !== undefined && this.#allowed?.has(origin)
       ? {
         ...this.#base,
@@ -103,4 +109,26 @@ export class CommonHeaders {
   allows(origin: string | undefined): boolean {
     return origin === undefined || this.#allowed === undefined || this.#allowed.has(origin);
   }
+}
+
+/** A page with the operator's headers, where it has no such header itself. */
+export function withHeaders(
+  { path, handle }: Route,
+  headers: Readonly<Record<string, string>>,
+): Route {
+  const operators = lowerCased(headers);
+  return {
+    path,
+    handle(exchange) {
+      const answer = handle(exchange);
+      return answer && { ...answer, headers: { ...operators, ...lowerCased(answer.headers) } };
+    },
+  };
+}
+
+/** One header has one spelling, so that it is not written twice. */
+function lowerCased(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
+  );
 }

@@ -9,8 +9,9 @@ import { HttpCodec, type Waiting } from "../protocol/http1/codec.ts";
 import type { HttpLimits } from "../protocol/http1/limits.ts";
 import type { Refusal } from "../protocol/http1/refusals.ts";
 import type { Request, Turn } from "../protocol/http1/request.ts";
-import type { Answer, Handler, MessageEvents, Peer, UpgradeOptions } from "./exchange.ts";
-import { textAnswer } from "./http.ts";
+import type { Answer, Handler, MessageEvents, NoBody, Peer, UpgradeOptions } from "./exchange.ts";
+import { type CommonHeaders, textAnswer } from "./http.ts";
+import { httpDate } from "./http_date.ts";
 import { Outgoing } from "./outgoing.ts";
 import { own, type SocketOwner } from "./owned_socket.ts";
 import { SocketsExchange } from "./sockets_exchange.ts";
@@ -20,6 +21,8 @@ import { WebSocketConnection } from "./websocket_connection.ts";
 export interface ConnectionHost {
   readonly handle: Handler;
   readonly timeouts: Timeouts;
+  /** What the connection's own answers carry. */
+  readonly common: CommonHeaders;
   /** Milliseconds of a monotonic clock. */
   now(): number;
   /** Answers are to end their connections. */
@@ -132,7 +135,7 @@ export class HttpConnection implements SocketOwner {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#host.replace(this, undefined);
-    this.#giveBody(undefined);
+    this.#giveBody("broke-off");
     this.#forsake();
     this.#upgrading?.giveUp();
   }
@@ -164,7 +167,7 @@ export class HttpConnection implements SocketOwner {
   /** The body of a request, as {@link Exchange} has it. */
   readBody(exchange: SocketsExchange, max: number): void {
     if (exchange.request.length === 0) return exchange.giveBody(EMPTY);
-    if (this.#isGone) return exchange.giveBody(undefined);
+    if (this.#isGone) return exchange.giveBody("broke-off");
     const go = this.#codec.readBody(exchange.request, max);
     if (go !== undefined) this.#outgoing.write(go);
     this.#reader = exchange;
@@ -230,7 +233,7 @@ export class HttpConnection implements SocketOwner {
     if (this.#host.isClosing && !this.#isGone) this.shutdown();
     if (this.#peerEnded && !this.#isGone && !this.#outgoing.isBackedUp) {
       // All has been read that there is: a body that is not whole will never be.
-      this.#giveBody(undefined);
+      this.#giveBody("broke-off");
       if (this.#codec.unanswered === 0) this.#end();
     }
     this.#watch(isNew);
@@ -252,15 +255,16 @@ export class HttpConnection implements SocketOwner {
   #fail(exchange: SocketsExchange, error: unknown): void {
     this.#host.onFault(error);
     if (!this.#exchanges.includes(exchange)) return this.#destroy();
-    this.answer(exchange, textAnswer(500, "A fault of the connection manager.\n", {}));
+    const headers = this.#host.common.for(exchange);
+    this.answer(exchange, textAnswer(500, "A fault of the connection manager.\n", headers));
   }
 
-  #giveBody(bytes: Uint8Array | undefined): void {
+  #giveBody(body: Uint8Array | NoBody): void {
     const reader = this.#reader;
     this.#reader = undefined;
     if (reader === undefined) return;
     try {
-      reader.giveBody(bytes);
+      reader.giveBody(body);
     } catch (error) {
       this.#fail(reader, error);
     }
@@ -270,11 +274,11 @@ export class HttpConnection implements SocketOwner {
   #refuse(turn: Turn, { status, reason }: Refusal): void {
     const reader = this.#reader;
     // That a body is too long is for the endpoint to say: it knows who may read the answer.
-    if (reader !== undefined && status === 413) return this.#giveBody(undefined);
+    if (reader !== undefined && status === 413) return this.#giveBody("too-long");
     this.#exchanges = this.#exchanges.filter(({ request }) => request !== turn);
     const text = `This is not HTTP as it should be: ${reason}.\n`;
-    this.#send(this.#write(turn, textAnswer(status, text, {})));
-    this.#giveBody(undefined);
+    this.#send(this.#write(turn, textAnswer(status, text, this.#host.common.for(reader))));
+    this.#giveBody("broke-off");
   }
 
   /** Nobody is there to be answered any more. */
@@ -362,10 +366,10 @@ export class HttpConnection implements SocketOwner {
     // Who is slow with a body is told, unless earlier answers would have to come first.
     if (reader === undefined || this.#codec.unanswered > 1) return this.#destroy();
     this.answer(reader, {
-      ...textAnswer(408, "The request did not come in time.\n", {}),
+      ...textAnswer(408, "The request did not come in time.\n", this.#host.common.for(reader)),
       closes: true,
     });
-    reader.giveBody(undefined);
+    reader.giveBody("broke-off");
   }
 
   #end(): void {
@@ -397,16 +401,3 @@ export class HttpConnection implements SocketOwner {
 
 const EMPTY = new Uint8Array(0);
 const NONE: readonly SocketsExchange[] = [];
-
-let second = 0;
-let date = "";
-
-/** The time in the form of RFC 9110 §5.6.7, made once a second. */
-function httpDate(): string {
-  const now = Math.floor(Date.now() / 1000);
-  if (now !== second) {
-    second = now;
-    date = new Date(now * 1000).toUTCString();
-  }
-  return date;
-}

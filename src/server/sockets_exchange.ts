@@ -7,6 +7,7 @@ import type {
   LossWatcher,
   MessageEvents,
   MessageSocket,
+  NoBody,
   Peer,
   UpgradeOptions,
 } from "./exchange.ts";
@@ -16,7 +17,7 @@ import type { HttpConnection } from "./http_connection.ts";
 export class SocketsExchange implements Exchange {
   readonly request: Request;
   readonly #connection: HttpConnection;
-  #take: ((bytes: Uint8Array | undefined) => void) | undefined;
+  #take: ((body: Uint8Array | NoBody) => void) | undefined;
   #watcher: LossWatcher | undefined;
   #isForsaken = false;
 
@@ -53,7 +54,7 @@ export class SocketsExchange implements Exchange {
     return this.request.header(name);
   }
 
-  readBody(max: number, take: (bytes: Uint8Array | undefined) => void): void {
+  readBody(max: number, take: (body: Uint8Array | NoBody) => void): void {
     this.#take = take;
     this.#connection.readBody(this, max);
   }
@@ -89,10 +90,10 @@ export class SocketsExchange implements Exchange {
     return { answer, socket: this.#connection.prepareUpgrade(options, events) };
   }
 
-  giveBody(bytes: Uint8Array | undefined): void {
+  giveBody(body: Uint8Array | NoBody): void {
     const take = this.#take;
     this.#take = undefined;
-    take?.(bytes);
+    take?.(body);
   }
 
   /** The client is gone, or as good as that. */

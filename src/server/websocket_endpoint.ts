@@ -73,7 +73,8 @@ export function websocketEndpoint(shell: SessionShell): Handler {
       return textAnswer(400, "The WebSocket handshake is not complete (RFC 6455 §4.1).\n", headers);
     }
     actor.attach(upgraded.socket);
-    return upgraded.answer;
+    const { answer } = upgraded;
+    return { ...answer, headers: { ...config.http.headers, ...answer.headers } };
   };
 }
 

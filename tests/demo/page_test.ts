@@ -2,19 +2,9 @@ import assert from "node:assert/strict";
 import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 import { startDemo } from "../../src/commands/demo.ts";
 import { Log } from "../../src/log.ts";
+import { CHROMIUM_FLAGS } from "../support/chromium.ts";
 import { currentFront, onBothFronts } from "../support/fronts.ts";
 import { haveProgram, programPath } from "../support/programs.ts";
-
-const FLAGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 /** A test with the demo and a browser on its page, both closed whatever happens. */
 function test(
@@ -31,7 +21,10 @@ function test(
       const stop = () => stopped ??= demo.stop();
       let browser: Browser | undefined;
       try {
-        browser = await chromium.launch({ executablePath: programPath("chromium"), args: FLAGS });
+        browser = await chromium.launch({
+          executablePath: programPath("chromium"),
+          args: CHROMIUM_FLAGS,
+        });
         const page = await browser.newPage();
         const mistakes: string[] = [];
         page.on("pageerror", (error) => mistakes.push(error.message));

@@ -230,7 +230,7 @@ Deno.test("D-005 any origin may read it, whatever allowed_origins says, without 
       const answer = await ask(toml, { method, headers });
       assert.equal(answer.headers["access-control-allow-origin"], "*");
       assert.equal(answer.headers["access-control-allow-credentials"], undefined);
-      assert.equal(answer.headers["X-Own"], "1");
+      assert.equal(answer.headers["x-own"], "1");
       assert.doesNotMatch(answer.headers["vary"] ?? "", /Origin/);
     }
   }

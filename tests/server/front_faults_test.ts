@@ -9,6 +9,7 @@ import type {
 } from "../../src/server/exchange.ts";
 import type { TlsConfig } from "../../src/config/config.ts";
 import { listenSockets } from "../../src/server/front_sockets.ts";
+import { CommonHeaders } from "../../src/server/http.ts";
 import type { Listener } from "../../src/server/listener.ts";
 import { certificate } from "../support/certificates/certificates.ts";
 import { configOf } from "../support/manager.ts";
@@ -275,7 +276,14 @@ async function listen(
   const listener = await listenSockets(
     { ...listen!, at: { address: "127.0.0.1", port: 0 }, tls: isTls ? tls() : undefined },
     handle,
-    { timeouts: http, clock, trusts: () => false, onLimit: () => {}, onFault },
+    {
+      timeouts: http,
+      common: new CommonHeaders(http),
+      clock,
+      trusts: () => false,
+      onLimit: () => {},
+      onFault,
+    },
   );
   const { port } = new URL(listener.url);
   const connect = () =>

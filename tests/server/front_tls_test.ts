@@ -4,6 +4,7 @@ import { WebSocket } from "ws";
 import type { TlsConfig } from "../../src/config/config.ts";
 import type { Answer, Exchange, Handler, MessageSocket } from "../../src/server/exchange.ts";
 import { listenSockets } from "../../src/server/front_sockets.ts";
+import { CommonHeaders } from "../../src/server/http.ts";
 import type { Listener } from "../../src/server/listener.ts";
 import {
   authority,
@@ -46,6 +47,7 @@ class Front implements AsyncDisposable {
       return handle(exchange);
     }, {
       timeouts: http,
+      common: new CommonHeaders(http),
       clock: front.clock,
       trusts: () => false,
       onLimit: () => {},

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import type { ListenConfig } from "../../src/config/config.ts";
 import { systemClock } from "../../src/clock.ts";
-import type { Answer, Exchange, Handler } from "../../src/server/exchange.ts";
+import type { Answer, Exchange, Handler, NoBody } from "../../src/server/exchange.ts";
 import { listenDeno } from "../../src/server/front_deno.ts";
 import { listenSockets } from "../../src/server/front_sockets.ts";
+import { CommonHeaders } from "../../src/server/http.ts";
 import type { Listener } from "../../src/server/listener.ts";
 import { currentFront, onBothFronts } from "../support/fronts.ts";
 import { configOf } from "../support/manager.ts";
@@ -15,7 +16,7 @@ onBothFronts(
     const listener = await listen(async (exchange) => {
       const { method, path, query, peer } = exchange;
       const headers = [exchange.header("x-test"), exchange.header("x-none")];
-      const body = new TextDecoder().decode(await bodyOf(exchange, 100));
+      const body = new TextDecoder().decode(await bodyOf(exchange, 100) as Uint8Array);
       seen.push([method, path, query, peer.address, ...headers, body]);
       return ok;
     });
@@ -58,7 +59,7 @@ onBothFronts("a body over the limit is no body", async () => {
   const { url } = listener;
   await (await fetch(url, { method: "POST", body: "123456" })).body?.cancel();
   await (await fetch(url, { method: "POST", body: new Blob(["123456"]).stream() })).body?.cancel();
-  assert.deepEqual(bodies, [undefined, undefined]);
+  assert.deepEqual(bodies, ["too-long", "too-long"]);
   await listener.close();
 });
 
@@ -88,6 +89,8 @@ onBothFronts("a handler that throws is a fault, answered 500, and nothing more",
   }, (error) => faults.push(error));
   const response = await fetch(listener.url);
   assert.equal(response.status, 500);
+  assert.equal(response.headers.get("x-content-type-options"), "nosniff");
+  assert.equal(response.headers.get("access-control-allow-origin"), "*");
   assert.doesNotMatch(await response.text(), /mistake/);
   assert.equal(faults.length, 1);
   await listener.close();
@@ -172,14 +175,19 @@ function listen(
   };
   const { http, listen: [listen] } = configOf("");
   const config = { ...listen!, at };
-  return currentFront() === "deno" ? listenDeno(config, handler, onFault) : listenSockets(
-    config,
-    handler,
-    { timeouts: http, clock: systemClock, trusts: () => false, onLimit: fail, onFault },
-  );
+  const common = new CommonHeaders(http);
+  if (currentFront() === "deno") return listenDeno(config, handler, { common, onFault });
+  return listenSockets(config, handler, {
+    timeouts: http,
+    common,
+    clock: systemClock,
+    trusts: () => false,
+    onLimit: fail,
+    onFault,
+  });
 }
 
-function bodyOf(exchange: Exchange, max: number): Promise<Uint8Array | undefined> {
+function bodyOf(exchange: Exchange, max: number): Promise<Uint8Array | NoBody> {
   return new Promise((resolve) => exchange.readBody(max, resolve));
 }
 

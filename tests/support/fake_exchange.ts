@@ -35,7 +35,7 @@ export class FakeExchange implements Exchange {
     return Object.hasOwn(this.#headers, name) ? this.#headers[name] : undefined;
   }
 
-  readBody(_max: number, take: (bytes: Uint8Array | undefined) => void): void {
+  readBody(_max: number, take: (bytes: Uint8Array) => void): void {
     take(new Uint8Array(0));
   }
 

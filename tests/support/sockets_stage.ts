@@ -5,6 +5,7 @@ import { ConnectionManager } from "../../src/manager.ts";
 import type { Answer, Exchange, Handler, Peer } from "../../src/server/exchange.ts";
 import { listenSockets } from "../../src/server/front_sockets.ts";
 import { LimitReports } from "../../src/server/limit_reports.ts";
+import { CommonHeaders } from "../../src/server/http.ts";
 import type { Timeouts } from "../../src/server/http_connection.ts";
 import type { Listener } from "../../src/server/listener.ts";
 import { BoshClient } from "./bosh_client.ts";
@@ -71,7 +72,7 @@ export class SocketsStage implements AsyncDisposable {
       const { limit, address, count } = event;
       stage.refused.push({ limit, address, count });
     });
-    const [usual] = configOf("").listen;
+    const { http, listen: [usual] } = configOf("");
     stage.#listener = await listenSockets(
       { ...usual!, at: { address: "127.0.0.1", port: 0 }, ...listen },
       (exchange) => {
@@ -80,6 +81,7 @@ export class SocketsStage implements AsyncDisposable {
       },
       {
         timeouts: { ...TIMEOUTS, ...timeouts },
+        common: new CommonHeaders(http),
         clock: stage.clock,
         trusts,
         onLimit: (limit, address) => {
@@ -137,8 +139,9 @@ export class SocketsStage implements AsyncDisposable {
       case "/length":
         this.requests++;
         exchange.readBody(100_000, (body) => {
-          const closes = body === undefined;
-          exchange.respond({ ...textAnswer(closes ? 413 : 200, `${body?.length}`), closes });
+          const closes = typeof body === "string";
+          const status = !closes ? 200 : body === "too-long" ? 413 : 400;
+          exchange.respond({ ...textAnswer(status, closes ? body : `${body.length}`), closes });
         });
         return undefined;
       case "/long":

@@ -32,7 +32,7 @@ export function judgeClientPayload(payload: Payload): ClientPayload {
     case NS.STREAMS:
       return {
         type: "refuse",
-        reason: `a client cannot send <stream:${payload.name}/> inside its stream`,
+        reason: "a client cannot send an element of the stream itself inside its stream",
       };
     default:
       return FORWARD;
