@@ -69,6 +69,17 @@ export type ManagerEvent =
     readonly to: "server" | "client";
     readonly bytes: number;
   }
+  /** A stanza, or anything else beside it, of a client in `log.trace`, on its way. */
+  | {
+    readonly type: "trace";
+    readonly session: string;
+    /** To the XMPP server, or from it. */
+    readonly direction: "up" | "down";
+    /** What it has in all. */
+    readonly bytes: number;
+    /** Without what logs somebody in; 4,000 characters at most. */
+    readonly xml: string;
+  }
   /** A limit bites; comes at most once in ten seconds for each of them. */
   | {
     readonly type: "limit-reached";

@@ -6,7 +6,7 @@ import type { ClientInfo } from "./upstream/connector.ts";
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /** Where records go and when they were made. */
-export interface LogOptions extends LogConfig {
+export interface LogOptions extends Pick<LogConfig, "level" | "format"> {
   /** Takes one record with its line end. */
   readonly write: (line: string) => void;
   /** The wall clock: milliseconds since 1970. */
@@ -91,6 +91,10 @@ export function eventLogger(log: Log): EventSink {
       case "unsent": {
         const { session, domain, client, to, bytes } = event;
         return log.warn("bytes not sent", { session, domain, ...clientFields(client), to, bytes });
+      }
+      case "trace": {
+        const { session, direction, bytes, xml } = event;
+        return log.debug("stanza", { session, direction, bytes, xml });
       }
       case "limit-reached": {
         const { limit, address, count } = event;

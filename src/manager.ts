@@ -2,6 +2,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import type { Config, ListenConfig, Service } from "./config/config.ts";
 import { domainKey, findDomain } from "./config/domains.ts";
 import type { LimitName, ManagerEvent } from "./events.ts";
+import { AddressRanges } from "./server/address_ranges.ts";
 import { BodyRoom } from "./server/body_room.ts";
 import { boshEndpoint } from "./server/bosh_endpoint.ts";
 import { TrustedProxies } from "./server/client_address.ts";
@@ -20,6 +21,7 @@ import type { SessionShell } from "./server/session_shell.ts";
 import { wantsWebSocket, websocketEndpoint } from "./server/websocket_endpoint.ts";
 import type { Connector } from "./upstream/connector.ts";
 import { tcpConnector } from "./upstream/tcp_connector.ts";
+import { tracingConnector } from "./upstream/tracing.ts";
 
 export interface ManagerOptions {
   readonly config: Config;
@@ -81,7 +83,11 @@ export class ConnectionManager implements AsyncDisposable {
         random: Math.random,
       });
     const given = options.connector;
-    const connector = typeof given === "function" ? given(builtIn()) : given ?? builtIn();
+    const chosen = typeof given === "function" ? given(builtIn()) : given ?? builtIn();
+    const traced = new AddressRanges(config.log.trace);
+    const connector = config.log.trace.length === 0
+      ? chosen
+      : tracingConnector(chosen, (address) => traced.has(address), onEvent);
     const shell: SessionShell = {
       config,
       clock,

@@ -12,6 +12,10 @@ import { UNVERIFIED, unverifiedDomains } from "./unverified.ts";
 /** Milliseconds that requests which are not complete have, when everything else is over. */
 const LAST_REQUESTS = 1_000;
 
+/** What `log.trace` means, for the operator who wrote it, perhaps a while ago. */
+const TRACED = "log.trace: what these clients say and are told is written to this log";
+const UNTRACED = 'log.trace has no effect: stanzas are logged at level "debug"';
+
 /** A connection manager at work on its listeners. */
 export interface Service {
   /** Addresses that accept, as `http://host:port` or `http+unix:path`. */
@@ -34,6 +38,10 @@ export async function startService(
 ): Promise<Service> {
   for (const domain of unverifiedDomains(config)) options.log.warn(UNVERIFIED, { domain });
   for (const warning of untimelyCertificates(config, Date.now())) options.log.warn(warning);
+  const { trace, level } = config.log;
+  if (trace.length > 0) {
+    options.log.warn(level === "debug" ? TRACED : UNTRACED, { clients: trace.join(" ") });
+  }
   const manager = new ConnectionManager({
     config,
     onEvent: eventLogger(options.log),

@@ -174,6 +174,8 @@ export interface ConnectTarget {
 export interface LogConfig {
   readonly level: LogLevel;
   readonly format: "text" | "json";
+  /** Ranges (`address/length`) of the clients whose stanzas are told as events, and logged at level `debug`. */
+  readonly trace: readonly string[];
 }
 
 export type LogLevel = "debug" | "info" | "warn" | "error";

@@ -361,6 +361,11 @@ export const sections = {
       'The least that is logged: "debug", "info", "warn" or "error".',
     ),
     format: key(kinds.choice(["text", "json"]), "text", '"text", or "json" for one object a line.'),
+    trace: key(
+      kinds.list(kinds.addressRange),
+      [],
+      'Clients whose stanzas are logged, at level "debug" and without passwords: addresses and ranges.',
+    ),
   },
 } as const;
 

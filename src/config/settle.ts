@@ -79,7 +79,7 @@ export function settle(draft: Draft): Config {
         [pattern, domainConfig(inherited(common, settings))] as const
       ),
     ),
-    log: { level: log.level, format: log.format },
+    log: { level: log.level, format: log.format, trace: log.trace },
   };
   checkListeners(draft, config);
   checkOpenProxy(draft, config, listeners);

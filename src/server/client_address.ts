@@ -4,9 +4,9 @@
  * the right: each entry was added by the peer that the entry behind it names, and counts while
  * that peer is one of `http.trusted_proxies`. What stands further left is a stranger's word.
  */
-import { BlockList, isIP } from "node:net";
 import { canonicalAddress, splitHostPort, withoutMapping } from "../config/address.ts";
 import type { HttpConfig } from "../config/config.ts";
+import { AddressRanges } from "./address_ranges.ts";
 import type { Exchange, Peer } from "./exchange.ts";
 
 /** How the client sent its request, as far as we saw it or a trusted proxy vouches for it. */
@@ -30,21 +30,15 @@ const LONGEST_LIST = 2_048;
 
 /** The proxies that are believed. Looking headers up costs time: ask once a session. */
 export class TrustedProxies {
-  readonly #ranges = new BlockList();
+  readonly #ranges: AddressRanges;
 
   constructor({ trustedProxies }: Pick<HttpConfig, "trustedProxies">) {
-    for (const range of trustedProxies) {
-      const [address = "", length] = range.split("/");
-      this.#ranges.addSubnet(address, Number(length), family(address));
-    }
+    this.#ranges = new AddressRanges(trustedProxies);
   }
 
   /** Whether what this peer says of others counts. Only this machine reaches a unix socket. */
   trusts({ address }: Peer): boolean {
-    if (address === "") return true;
-    // A zone says on which of our interfaces a neighbour is.
-    const bare = address.replace(/%.*$/, "");
-    return this.#ranges.check(bare, family(bare));
+    return address === "" || this.#ranges.has(address);
   }
 
   /** The client; its port is 0 where no proxy tells it. */
@@ -191,8 +185,4 @@ function readScheme(proto: string | undefined): "http" | "https" | undefined {
 
 function unquoted(entry: string): string {
   return /^"([^"\\]*)"$/.exec(entry)?.[1] ?? entry;
-}
-
-function family(address: string): "ipv4" | "ipv6" {
-  return isIP(address) === 6 ? "ipv6" : "ipv4";
 }

@@ -82,7 +82,7 @@ Deno.test("without any source it listens on loopback and serves every domain", (
       websocketUrl: undefined,
     },
     domains: new Map(),
-    log: { level: "info", format: "text" },
+    log: { level: "info", format: "text", trace: [] },
   });
 });
 

@@ -14,6 +14,10 @@ export const NS = {
   SASL2: "urn:xmpp:sasl:2",
   /** XEP-0440: which kinds of channel binding there are. */
   SASL_CB: "urn:xmpp:sasl-cb:0",
+  /** XEP-0078: logging in before there was SASL. */
+  IQ_AUTH: "jabber:iq:auth",
+  /** XEP-0077. */
+  IQ_REGISTER: "jabber:iq:register",
   TLS: "urn:ietf:params:xml:ns:xmpp-tls",
   /** XEP-0138: stream compression as a feature, and as a request. */
   COMPRESS_FEATURE: "http://jabber.org/features/compress",
