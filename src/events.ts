@@ -91,7 +91,10 @@ export type ManagerEvent =
   }
   /** A client did not come into TLS; strangers can make it come often. */
   | { readonly type: "handshake-failed"; readonly address: string; readonly reason: string }
-  /** A fault of ours: one session ended for it, the process goes on. */
+  /**
+   * A fault of ours: one session ended for it, the process goes on. The message of the error may quote
+   * what a client or a server sent: it is not for logs.
+   */
   | { readonly type: "fault"; readonly session: string | undefined; readonly error: unknown };
 
 /** A limit by its key in the configuration. */

@@ -109,7 +109,7 @@ export function eventLogger(log: Log): EventSink {
         const { session, error } = event;
         return log.error("fault in Causeway; please report it", {
           session,
-          error: error instanceof Error ? error.stack ?? String(error) : String(error),
+          error: describeFault(error),
         });
       }
       default:
@@ -126,6 +126,26 @@ export function writeStandardError(line: string): void {
   } catch {
     // There is nowhere left to complain to.
   }
+}
+
+/**
+ * What kind of error it was, and where. What it says of itself is left out, for the platform quotes in
+ * it what it could not make sense of, and that may be anybody's password; the event has it.
+ */
+function describeFault(error: unknown): string {
+  if (!(error instanceof Error)) return `what was thrown is no error but of type ${typeof error}`;
+  const { code } = error as { code?: unknown };
+  const kind = /^[A-Za-z.]{1,60}$/.test(error.name) ? error.name : "Error";
+  const what = typeof code === "string" && /^[A-Z0-9_]{1,60}$/.test(code) ? ` (${code})` : "";
+  return [`${kind}${what}`, ...framesOf(error)].join("\n");
+}
+
+/** The lines of the stack, none of which is a part of what the error says of itself. */
+function framesOf({ message, stack = "" }: Error): string[] {
+  const start = stack.lastIndexOf(message);
+  // A message that was changed later need not be what the stack begins with.
+  if (start < 0) return [];
+  return stack.slice(start + message.length).split("\n").filter((line) => /^ {4}at /.test(line));
 }
 
 function clientFields(client: ClientInfo): Fields {

@@ -171,8 +171,53 @@ Deno.test("S-017 eventLogger() writes faults with their stack, whatever was thro
   eventLogger(log)({ type: "fault", session: undefined, error: "a string" });
   const [first, second] = lines.map((line) => JSON.parse(line));
   assert.deepEqual([first.level, first.session], ["error", "s1"]);
-  assert.match(first.error, /^TypeError: no such thing\n\s+at .*log_test\.ts/);
-  assert.deepEqual([second.level, second.session, second.error], ["error", undefined, "a string"]);
+  assert.match(first.error, /^TypeError\n\s+at .*log_test\.ts/);
+  assert.deepEqual([second.level, second.session], ["error", undefined]);
+  assert.match(second.error, /of type string$/);
+});
+
+Deno.test("S-004 eventLogger() writes nothing of what an error says: it may quote what somebody sent", () => {
+  const secret = "hunter2";
+  const quoting = (work: () => unknown): unknown => {
+    try {
+      return work();
+    } catch (error) {
+      return error;
+    }
+  };
+  const named = new Error(secret);
+  named.name = `${secret} is a name`;
+  const changed = new Error(`first ${secret}`);
+  changed.message = "and then another";
+  const coded = Object.assign(new Error(secret), { code: "ECONNRESET" });
+  const errors = [
+    quoting(() => JSON.parse(`{"password": ${secret}`)),
+    quoting(() => new URL(secret)),
+    quoting(() => BigInt(secret)),
+    quoting(() => Reflect.get(undefined as never, secret)),
+    new Error(`${secret}\n    at ${secret} (file:///x.ts:1:1)\nmore ${secret}`, { cause: secret }),
+    new AggregateError([new Error(secret)], secret),
+    new DOMException(secret, "AbortError"),
+    named,
+    changed,
+    coded,
+    Object.assign(new Error("x"), { code: secret }),
+    secret,
+    { secret },
+    Symbol(secret),
+    undefined,
+  ];
+  for (const error of errors) {
+    const { log, lines } = recorded();
+    eventLogger(log)({ type: "fault", session: "s1", error });
+    assert.equal(lines.length, 1);
+    assert.ok(!lines[0]!.includes(secret), lines[0]);
+  }
+  const { log, lines } = recorded({ format: "json" });
+  for (const error of [errors[0], coded]) eventLogger(log)({ type: "fault", session: "s1", error });
+  const [first, second] = lines.map((line) => JSON.parse(line).error);
+  assert.match(first, /^SyntaxError\n\s+at JSON\.parse .*\n\s+at .*log_test\.ts/);
+  assert.match(second, /^Error \(ECONNRESET\)\n\s+at .*log_test\.ts/);
 });
 
 Deno.test("writeStandardError() writes all of a record that is larger than a pipe", async () => {

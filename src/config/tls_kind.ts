@@ -70,7 +70,7 @@ function readCertificate(table: unknown, site: Site): CertificateConfig | undefi
   const cert = has("cert") ? certificateFile.read(table.cert, within(site, "cert")) : undefined;
   const locked = has("key_password_file");
   const password = locked
-    ? textFile.read(table.key_password_file, within(site, "key_password_file"))
+    ? textFile.read(table.key_password_file, passwordSite(within(site, "key_password_file")))
     : undefined;
   if (!has("key") || (locked && password === undefined)) return undefined;
   const key = readKey(table.key, password, within(site, "key"));
@@ -134,6 +134,17 @@ function unusable({ asymmetricKeyType: type, asymmetricKeyDetails: details }: Ke
     default:
       return `a key of type ${type}`;
   }
+}
+
+/** Whoever mistakes the key for the password's own does not find that in the log. */
+function passwordSite(site: Site): Site {
+  return {
+    ...site,
+    report: () =>
+      site.report(
+        "there is no such file, or it cannot be read; write the path of one that holds the password",
+      ),
+  };
 }
 
 /** The site of an element or a key. */

@@ -10,10 +10,12 @@ const output = {
 };
 
 await runService(() => {
-  setTimeout(() => {
+  setTimeout(function timer() {
     throw new TypeError("thrown in a timer");
   }, 10);
-  setTimeout(() => void Promise.reject(new TypeError("thrown in a promise")), 20);
+  setTimeout(function promise() {
+    void Promise.reject(new TypeError("thrown in a promise"));
+  }, 20);
   const { promise, resolve } = Promise.withResolvers<string>();
   setTimeout(() => resolve("http://127.0.0.1:1"), 50);
   return promise.then((url) => ({
