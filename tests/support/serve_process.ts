@@ -1,6 +1,6 @@
-import { patiently } from "./patience.ts";
+import { patiently, until } from "./patience.ts";
 
-const MAIN = new URL("../../main.ts", import.meta.url).pathname;
+const ROOT = new URL("../../", import.meta.url);
 
 /** How a process ended. */
 export interface Ending {
@@ -15,14 +15,20 @@ export class ServeProcess implements AsyncDisposable {
   readonly ended: Promise<Ending>;
   readonly #process: Deno.ChildProcess;
   readonly #ready = Promise.withResolvers<string>();
+  /** Of all listeners so far, in their order. */
+  readonly #urls: string[] = [];
   #exited = false;
 
   /** Environment variables of ours that are set where the tests run do not count. */
-  constructor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  constructor(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    program = "main.ts",
+  ) {
     const inherited = Object.entries(Deno.env.toObject())
       .filter(([name]) => !name.startsWith("CAUSEWAY_"));
     this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", MAIN, ...args],
+      args: ["run", "-A", new URL(program, ROOT).pathname, ...args],
       env: { ...Object.fromEntries(inherited), NO_COLOR: "1", ...env },
       clearEnv: true,
       stdin: "null",
@@ -35,6 +41,11 @@ export class ServeProcess implements AsyncDisposable {
   /** The address in the ready line; rejects when the process ends without one. */
   get url(): Promise<string> {
     return patiently(this.#ready.promise, "the process is ready");
+  }
+
+  /** The address of one of several listeners, once it is ready. */
+  urlOf(listener: number): Promise<string> {
+    return until(() => this.#urls[listener], "the listener is ready");
   }
 
   /** Tells it to read its certificates anew. */
@@ -66,8 +77,9 @@ export class ServeProcess implements AsyncDisposable {
     let output = "";
     for await (const text of this.#process.stdout.pipeThrough(new TextDecoderStream())) {
       output += text;
-      const ready = /^causeway \S+ listening on (\S+)\n/m.exec(output);
-      if (ready !== null) this.#ready.resolve(ready[1]!);
+      const ready = [...output.matchAll(/^causeway \S+ listening on (\S+)\n/gm)];
+      this.#urls.splice(0, Infinity, ...ready.map(([, url]) => url!));
+      if (this.#urls[0] !== undefined) this.#ready.resolve(this.#urls[0]);
     }
     return output;
   }
