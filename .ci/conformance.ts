@@ -5,6 +5,7 @@
  */
 import { bosh } from "./conformance_bosh.ts";
 import type { Entry, Section } from "./conformance_entry.ts";
+import { security } from "./conformance_security.ts";
 import { upstream } from "./conformance_upstream.ts";
 import { websocket } from "./conformance_websocket.ts";
 
@@ -22,7 +23,7 @@ export interface NamedTest {
 
 /** The page, as it should be now. Throws with everything that is missing. */
 export async function conformancePage(): Promise<string> {
-  return renderPage([...bosh, ...websocket, ...upstream], await namedTests());
+  return renderPage([...bosh, ...websocket, ...upstream, ...security], await namedTests());
 }
 
 export function renderPage(

@@ -39,8 +39,8 @@ export function decided(id: string, title: string, reason?: string): Entry {
   return entry(id, "decided", title, reason);
 }
 
-export function note(id: string, title: string): Entry {
-  return entry(id, "note", title);
+export function note(id: string, title: string, reason?: string): Entry {
+  return entry(id, "note", title, reason);
 }
 
 function entry(id: string, level: Level, title: string, reason?: string): Entry {

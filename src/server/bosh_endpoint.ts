@@ -107,7 +107,7 @@ export function boshEndpoint(shell: SessionShell): Handler {
   function respondTo(bytes: Uint8Array, pending: PendingRequest, isScript: boolean): void {
     const body = isScript ? readScriptBody(bytes, tokenizer) : readBody(bytes, tokenizer);
     const { exchange } = pending;
-    if (body.type === "refused" && isCoded(exchange)) {
+    if (body.type === "refused" && body.session === undefined && isCoded(exchange)) {
       // RFC 9110 §15.5.16: the answer says which codings would have been accepted.
       const text = "The body is in a Content-Encoding; send it without one.\n";
       const headers = { ...common.for(exchange), "accept-encoding": "identity" };
@@ -118,7 +118,7 @@ export function boshEndpoint(shell: SessionShell): Handler {
     if (body.type !== "continue" && saysOtherCharset(exchange)) {
       return pending.respond(terminal("bad-request", "only UTF-8 is read"));
     }
-    if (body.type === "refused") countRefusal(body, pending.exchange);
+    if (body.type === "refused") countRefusal(body, exchange);
     if (body.type === "create") {
       const contentType = allowedType(body.contentType, isScript);
       return create(body, pending, contentType);
@@ -132,9 +132,7 @@ export function boshEndpoint(shell: SessionShell): Handler {
       return pending.respond(farewell(sid, isScript) ?? terminal(condition, reason));
     }
     // XEP-0124 §19.1: a request in the clear for a session of TLS is none, and anybody may have sent it.
-    if (actor.isTls && !isTls(pending.exchange)) {
-      return pending.refuse(inTheClear(pending.exchange));
-    }
+    if (actor.isTls && !isTls(exchange)) return pending.refuse(inTheClear(exchange));
     if (body.type === "refused") return actor.refuse(body.condition, body.reason, pending);
     pending.watch(actor, actor.request(body, pending));
   }

@@ -351,66 +351,72 @@ class Servers implements AsyncDisposable {
 }
 
 for (const [format, front] of [["text", "sockets"], ["json", "deno"]] as const) {
-  Deno.test(`S-004 the program's ${format} log of all that can happen has no password, sid, key, SASL or stanza in it (${front})`, async () => {
-    const secrets = new Secrets();
-    await using servers = await Servers.start();
-    using folder = temporaryFolder();
-    const file = join(folder.path, "causeway.toml");
-    const password = secrets.add("the-keys-own-password") && "the-keys-own-password";
-    await Deno.writeTextFile(join(folder.path, "password"), `${password}\n`);
-    const listen = (front: Front, tls = "") =>
-      `[[listen]]\nport = 0\nserver = "${front}"\n${tls}\n`;
-    const [cert, key] = [fileOf("example.test.pem"), fileOf("example.test.key")];
-    const files = `cert = "${cert}", key = "${key}"`;
-    const configure = (tls: string) =>
-      Deno.writeTextFile(
-        file,
-        listen(front) + listen("sockets", tls) +
-          `[log]\nlevel = "debug"\nformat = "${format}"\n${servers.toml}`,
-      );
-    await configure(`tls = { ${files} }`);
-    await using causeway = new ServeProcess(["serve", "--config", file]);
-    const url = await causeway.url;
-    await live(url, servers.main, secrets);
-    const tls = await causeway.urlOf(1);
-    const { port } = new URL(tls);
-    for (const octets of [`GET /${BROKEN} HTTP/1.1\r\nHost: x\r\n\r\n`, `\x16\x03\x01${BROKEN}`]) {
-      const socket = net.connect(Number(port), "127.0.0.1");
-      socket.on("error", () => {});
-      socket.write(octets);
-      await new Promise((resolve) => socket.resume().once("close", resolve));
-    }
-    // What is read anew, with mistakes around passwords.
-    const locked = `cert = "${cert}", key = "${lockedKey(folder.path)}"`;
-    for (
-      const table of [
-        `{ ${locked}, key_password_file = "${join(folder.path, "password")}" }`,
-        `{ ${locked}, key_password_file = "${password}" }`,
-        `{ ${locked}, key_password = "${password}" }`,
-        `{ ${locked}, key_password_file = ["${password}"] }`,
-        `{ ${locked}, key_password_file = "${password} `,
-      ]
-    ) {
-      await configure(`tls = ${table}`);
-      causeway.hangUp();
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    const { code, stdout, stderr } = await causeway.terminate();
-    assert.equal(code, 0, stderr);
-    secrets.assertAbsent(stdout + stderr);
-    for (
-      const what of [
-        "session created",
-        "session ended",
-        "upstream connected",
-        "upstream failed",
-        "stanzas not delivered",
-        "TLS handshake failed",
-        "certificates stay as they are",
-      ]
-    ) assert.ok(stderr.includes(what), `"${what}" is not in the log: ${stderr}`);
-    assert.ok(!stderr.includes("fault"), stderr);
-  });
+  Deno.test(
+    "S-004 the program's log of all that can happen has no password, sid, key, SASL or stanza in it" +
+      ` (${front}, ${format})`,
+    async () => {
+      const secrets = new Secrets();
+      await using servers = await Servers.start();
+      using folder = temporaryFolder();
+      const file = join(folder.path, "causeway.toml");
+      const password = secrets.add("the-keys-own-password") && "the-keys-own-password";
+      await Deno.writeTextFile(join(folder.path, "password"), `${password}\n`);
+      const listen = (front: Front, tls = "") =>
+        `[[listen]]\nport = 0\nserver = "${front}"\n${tls}\n`;
+      const [cert, key] = [fileOf("example.test.pem"), fileOf("example.test.key")];
+      const files = `cert = "${cert}", key = "${key}"`;
+      const configure = (tls: string) =>
+        Deno.writeTextFile(
+          file,
+          listen(front) + listen("sockets", tls) +
+            `[log]\nlevel = "debug"\nformat = "${format}"\n${servers.toml}`,
+        );
+      await configure(`tls = { ${files} }`);
+      await using causeway = new ServeProcess(["serve", "--config", file]);
+      const url = await causeway.url;
+      await live(url, servers.main, secrets);
+      const tls = await causeway.urlOf(1);
+      const { port } = new URL(tls);
+      for (
+        const octets of [`GET /${BROKEN} HTTP/1.1\r\nHost: x\r\n\r\n`, `\x16\x03\x01${BROKEN}`]
+      ) {
+        const socket = net.connect(Number(port), "127.0.0.1");
+        socket.on("error", () => {});
+        socket.write(octets);
+        await new Promise((resolve) => socket.resume().once("close", resolve));
+      }
+      // What is read anew, with mistakes around passwords.
+      const locked = `cert = "${cert}", key = "${lockedKey(folder.path)}"`;
+      for (
+        const table of [
+          `{ ${locked}, key_password_file = "${join(folder.path, "password")}" }`,
+          `{ ${locked}, key_password_file = "${password}" }`,
+          `{ ${locked}, key_password = "${password}" }`,
+          `{ ${locked}, key_password_file = ["${password}"] }`,
+          `{ ${locked}, key_password_file = "${password} `,
+        ]
+      ) {
+        await configure(`tls = ${table}`);
+        causeway.hangUp();
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      const { code, stdout, stderr } = await causeway.terminate();
+      assert.equal(code, 0, stderr);
+      secrets.assertAbsent(stdout + stderr);
+      for (
+        const what of [
+          "session created",
+          "session ended",
+          "upstream connected",
+          "upstream failed",
+          "stanzas not delivered",
+          "TLS handshake failed",
+          "certificates stay as they are",
+        ]
+      ) assert.ok(stderr.includes(what), `"${what}" is not in the log: ${stderr}`);
+      assert.ok(!stderr.includes("fault"), stderr);
+    },
+  );
 }
 
 onBothFronts("S-004 no event but those of faults and lost stanzas has a secret in it", async () => {

@@ -89,7 +89,7 @@ Deno.test("S-006 a listener that strangers reach and no domains end the start wi
 });
 
 Deno.test({
-  name: "B-033 without a file it listens on 127.0.0.1:5280 and serves every domain",
+  name: "B-033 S-001 without a file it listens on 127.0.0.1:5280 and serves every domain",
   ...haveProgram("dnsmasq"),
   async fn() {
     // Whose name is asked for is seen here, and nothing leaves this machine.
