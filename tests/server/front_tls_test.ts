@@ -13,8 +13,9 @@ import {
 } from "../support/certificates/certificates.ts";
 import { configOf } from "../support/manager.ts";
 import { Inbox, patiently, until } from "../support/patience.ts";
+import { haveProgram } from "../support/programs.ts";
 import { TestClock } from "../support/test_clock.ts";
-import { connectTls, subject } from "../support/tls_clients.ts";
+import { connectTls, openssl, subject } from "../support/tls_clients.ts";
 
 const { http, listen: [defaults] } = configOf("");
 const HEAD_TIMEOUT = http.headTimeout;
@@ -256,4 +257,65 @@ Deno.test("a certificate is swapped under load, and no request fails", async () 
   await clients;
   kept.close();
   assert.deepEqual(front.failures, []);
+});
+
+/**
+ * A session as OpenSSL keeps it, told that its server takes early data, 16 KiB at most:
+ * `[15] INTEGER` of its ASN.1, which stands before the fields 16 to 18 (OpenSSL's ssl_asn1.c).
+ */
+function withEarlyData(pem: string): string {
+  const der = Uint8Array.from(
+    atob(pem.replace(/-----.*-----|\s/g, "")),
+    (character) => character.charCodeAt(0),
+  );
+  /** Where the content of the element at `at` begins, and where that ends. */
+  const element = (at: number): [start: number, end: number] => {
+    const first = der[at + 1]!;
+    if (first < 0x80) return [at + 2, at + 2 + first];
+    const start = at + 2 + (first & 0x7f);
+    const length = der.subarray(at + 2, start).reduce((sum, byte) => sum * 256 + byte, 0);
+    return [start, start + length];
+  };
+  const [start, end] = element(0);
+  let at = start;
+  while (at < end && der[at]! <= 0xaf) at = element(at)[1];
+  const content = [
+    ...der.subarray(start, at),
+    ...[0xaf, 4, 0x02, 2, 0x40, 0],
+    ...der.subarray(at, end),
+  ];
+  const all = [0x30, 0x82, content.length >> 8, content.length & 0xff, ...content];
+  const lines = btoa(String.fromCharCode(...all)).replace(/.{64}/g, "$&\n");
+  return `-----BEGIN SSL SESSION PARAMETERS-----\n${lines}\n-----END SSL SESSION PARAMETERS-----\n`;
+}
+
+Deno.test({
+  name:
+    "S-018 early data is refused also to a client that sends it unasked, and nothing in it is served",
+  ...haveProgram("openssl"),
+  async fn() {
+    await using front = await Front.listen();
+    const folder = await Deno.makeTempDir();
+    try {
+      const [session, early] = [`${folder}/session.pem`, `${folder}/early`];
+      // It stays until the front has had enough of a client that says nothing.
+      const connect = async (...args: string[]) => {
+        let isOver = false;
+        const connecting = openssl(front.port, "-tls1_3", ...args).finally(() => isOver = true);
+        for (let waited = 0; !isOver; waited += 50) {
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          if (waited > 500) front.clock.advance(1_000);
+        }
+        return (await connecting).output;
+      };
+      await connect("-sess_out", session);
+      await Deno.writeTextFile(session, withEarlyData(await Deno.readTextFile(session)));
+      await Deno.writeTextFile(early, "GET /early HTTP/1.1\r\nHost: x\r\n\r\n");
+      const output = await connect("-sess_in", session, "-early_data", early);
+      assert.match(output, /Early data was rejected/, output);
+      assert.deepEqual(front.requests, []);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
 });
