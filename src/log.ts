@@ -142,7 +142,7 @@ function describeFault(error: unknown): string {
 
 /** The lines of the stack, none of which is a part of what the error says of itself. */
 function framesOf({ message, stack = "" }: Error): string[] {
-  const start = stack.lastIndexOf(message);
+  const start = stack.indexOf(message);
   // A message that was changed later need not be what the stack begins with.
   if (start < 0) return [];
   return stack.slice(start + message.length).split("\n").filter((line) => /^ {4}at /.test(line));

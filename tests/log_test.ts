@@ -202,6 +202,7 @@ Deno.test("S-004 eventLogger() writes nothing of what an error says: it may quot
     changed,
     coded,
     Object.assign(new Error("x"), { code: secret }),
+    Object.assign(new Error(`${secret} and more`), { name: "x", message: secret }),
     secret,
     { secret },
     Symbol(secret),
@@ -214,8 +215,11 @@ Deno.test("S-004 eventLogger() writes nothing of what an error says: it may quot
     assert.ok(!lines[0]!.includes(secret), lines[0]);
   }
   const { log, lines } = recorded({ format: "json" });
-  for (const error of [errors[0], coded]) eventLogger(log)({ type: "fault", session: "s1", error });
-  const [first, second] = lines.map((line) => JSON.parse(line).error);
+  for (const error of [errors[0], coded, new Error(), new Error("at")]) {
+    eventLogger(log)({ type: "fault", session: "s1", error });
+  }
+  const [first, second, ...others] = lines.map((line) => JSON.parse(line).error);
+  for (const other of others) assert.match(other, /^Error\n\s+at .*log_test\.ts/);
   assert.match(first, /^SyntaxError\n\s+at JSON\.parse .*\n\s+at .*log_test\.ts/);
   assert.match(second, /^Error \(ECONNRESET\)\n\s+at .*log_test\.ts/);
 });

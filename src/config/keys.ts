@@ -324,7 +324,7 @@ export const sections = {
     allow_route: key(
       kinds.list(kinds.routePattern),
       [],
-      'host:port patterns that a client\'s route may name, such as "*.example.org:5222".',
+      'host:port patterns that a client\'s route may name, such as "*.example.org:5222" (public hosts).',
     ),
     ca: absent(
       kinds.certificateFile,

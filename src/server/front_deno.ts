@@ -169,8 +169,10 @@ class DenoExchange implements Exchange {
       const { common, onFault } = this.#options;
       onFault(error);
       this.#isAnswered = true;
-      const text = "A fault of the connection manager.\n";
-      this.#resolve(toResponse(textAnswer(500, text, common.for(this)), this));
+      // A request that has become a WebSocket has no headers any more.
+      const headers = common.for(this.#upgraded === undefined ? this : undefined);
+      const answer = textAnswer(500, "A fault of the connection manager.\n", headers);
+      this.#resolve(toResponse({ ...answer, closes: true }, this));
     }
   }
 

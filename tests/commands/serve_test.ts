@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { startService } from "../../src/commands/serve.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import { Log } from "../../src/log.ts";
 
 const ROOT = new URL("../..", import.meta.url);
 
@@ -109,3 +112,25 @@ async function start(...args: string[]): Promise<Service> {
     },
   };
 }
+
+Deno.test("S-004 at every start it is said whose stanzas are logged, and what log.trace needs", async () => {
+  const said = async (level: "debug" | "info", trace: readonly string[]): Promise<string> => {
+    let text = "";
+    const config = {
+      ...loadConfig({}),
+      listen: [],
+      log: { level, format: "text", trace } as const,
+    };
+    const write = (line: string) => text += line;
+    const log = new Log({ ...config.log, write, now: Date.now });
+    await (await startService(config, { log })).stop();
+    return text;
+  };
+  const trace = ["192.0.2.0/24", "::1/128"];
+  assert.match(
+    await said("debug", trace),
+    / warn .*written to this log clients="192.0.2.0\/24 ::1\/128"/,
+  );
+  assert.match(await said("info", trace), / warn .*has no effect.*level/);
+  assert.doesNotMatch(await said("debug", []), /trace/);
+});
