@@ -7,7 +7,6 @@ import {
   type StreamEnd,
   type StreamHeader,
 } from "../protocol/stream/c2s.ts";
-import type { HiddenSasl } from "../protocol/stream/features.ts";
 import { readStreamError } from "../protocol/stream/received_error.ts";
 import type { Payload } from "../protocol/xml/payload.ts";
 import type { XmlLimits } from "../protocol/xml/limits.ts";
@@ -19,6 +18,7 @@ import {
   redirection,
   type Search,
 } from "./candidates.ts";
+import { hiddenSasl, placeOf, settingsFor } from "./client_settings.ts";
 import { Connection, type ConnectionEvents } from "./connection.ts";
 import type { Connector, Upstream, UpstreamEvents, UpstreamRequest } from "./connector.ts";
 import { dial, type Pipe } from "./dial.ts";
@@ -29,7 +29,7 @@ import { within, words } from "./failure.ts";
 import { trimmed } from "./outbox.ts";
 import { isPublic } from "./policy.ts";
 import { proxyHeader } from "./proxy_header.ts";
-import { asciiDomain, type Service } from "./resolve.ts";
+import { asciiDomain } from "./resolve.ts";
 
 export interface TcpConnectorOptions {
   /** How a domain is reached; `undefined`: not at all. */
@@ -204,20 +204,6 @@ class TcpUpstream implements Upstream, ConnectionEvents {
     return this.#early?.size ?? this.#connection?.queuedBytes ?? 0;
   }
 
-  /** How the domain is reached, for this client. */
-  #settings(): UpstreamConfig | undefined {
-    const settings = this.#options.settings(this.#domain);
-    const { route, secure } = this.#request;
-    if (settings === undefined) return undefined;
-    return {
-      ...settings,
-      connect: route?.isNamed ? [placeOf(route)] : settings.connect,
-      // "never" is the operator's word that the way is safe to the places that he named; it says
-      // nothing of a client's own route, and "optional" says nothing at all.
-      tls: secure && (route || settings.tls === "optional") ? "required" : settings.tls,
-    };
-  }
-
   get #searching(): AbortSignal {
     return this.#cancel?.signal ?? AbortSignal.abort();
   }
@@ -228,13 +214,14 @@ class TcpUpstream implements Upstream, ConnectionEvents {
 
   /** Tries one place after the other until a stream is up. */
   async #reach(): Promise<void> {
-    const settings = this.#settings();
-    if (settings === undefined) {
+    const domainSettings = this.#options.settings(this.#domain);
+    if (domainSettings === undefined) {
       return this.#finish({
         type: "connection-failed",
         reason: `No stream to ${this.#domain}: the domain is not served here`,
       });
     }
+    const settings = settingsFor(this.#request, domainSettings);
     const search: Search = {
       ...this.#shared,
       clock: this.#options.clock,
@@ -480,20 +467,6 @@ const STEP: Readonly<Record<UpstreamPhase, string>> = {
   tls: "TLS with",
   stream: "the stream with",
 };
-
-/** With a certificate of ours, SASL EXTERNAL would let a client in as us. */
-function hiddenSasl(
-  { stripChannelBinding, allowAnonymous, identity }: UpstreamConfig,
-): HiddenSasl | undefined {
-  const mechanisms = [...(allowAnonymous ? [] : ["ANONYMOUS"]), ...(identity ? ["EXTERNAL"] : [])];
-  if (!stripChannelBinding && mechanisms.length === 0) return undefined;
-  return { channelBinding: stripChannelBinding, mechanisms };
-}
-
-/** Where a client's route leads. */
-function placeOf({ hostname, port }: NonNullable<UpstreamRequest["route"]>): Service {
-  return { hostname, port, direct: false };
-}
 
 function failed(end: StreamEnd, phase: "tls" | "stream", target: string): Failure {
   switch (end.type) {
