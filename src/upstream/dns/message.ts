@@ -48,6 +48,12 @@ export interface ReplyRecord {
 /** However much a domain's owner writes: what is kept of one answer. */
 export const MAX_RECORDS = 32;
 
+/**
+ * Pointers that are followed for one name. It has 127 labels at most (RFC 1035 §2.3.4), so whoever
+ * compresses needs no more; a stranger could chain thousands, and have each record walk along them.
+ */
+const MAX_POINTERS = 127;
+
 const TYPES = { A: 1, CNAME: 5, SOA: 6, AAAA: 28, SRV: 33 } as const;
 const IN = 1;
 const HEADER = 12;
@@ -113,20 +119,23 @@ function readSections(
   const kept: ReplyRecord[] = [];
   let absence: number | undefined;
   for (let i = 0; i < answers + authorities; i++) {
-    const name = reader.name();
+    const owner = reader.at;
+    reader.skipName();
     const found = reader.u16();
     const known = reader.u16() === IN;
     const ttl = seconds(reader.u32());
     const length = reader.u16();
     const end = reader.at + length;
-    if (i >= answers) {
+    if (known && i >= answers && found === TYPES.SOA) {
       // RFC 2308 §5: "the minimum of the MINIMUM field of the SOA record and the TTL of the SOA itself".
-      if (known && found === TYPES.SOA) absence = Math.min(ttl, reader.soaMinimum());
-      reader.at = end;
-    } else if (known && kept.length < MAX_RECORDS) {
-      if (found === TYPES.CNAME) kept.push({ name, ttl, value: { alias: reader.name() } });
-      else if (found === TYPES[type]) kept.push({ name, ttl, value: { data: reader.data(type) } });
-      else reader.skip(length);
+      absence = Math.min(ttl, reader.soaMinimum());
+    } else if (
+      known && i < answers && kept.length < MAX_RECORDS &&
+      (found === TYPES.CNAME || found === TYPES[type])
+    ) {
+      const value = found === TYPES.CNAME ? { alias: reader.name() } : { data: reader.data(type) };
+      // Only a name that is wanted is put together: a small message can have many long ones.
+      kept.push({ name: reader.nameAt(owner), ttl, value });
     } else reader.skip(length);
     if (reader.at !== end) throw new RangeError("a record has another length than it says");
   }
@@ -168,10 +177,29 @@ class Reader {
     if (this.at > this.#bytes.length) throw new RangeError("the message ends before its record");
   }
 
+  /** Moves behind a name, which ends with an empty label or with a pointer. */
+  skipName(): void {
+    for (let length; (length = this.u8()) !== 0;) {
+      if (length >= 0xc0) return this.skip(1);
+      if (length > 63) throw new RangeError("a label is too long");
+      this.skip(length);
+    }
+  }
+
+  /** The name at another place. */
+  nameAt(at: number): string {
+    const back = this.at;
+    this.at = at;
+    const name = this.name();
+    this.at = back;
+    return name;
+  }
+
   /** A name in lower case; bytes that host names have not stand as `\ddd` (RFC 1035 §5.1). */
   name(): string {
     const labels: string[] = [];
     let total = 1;
+    let pointers = 0;
     /** Where to go on after the first pointer. */
     let after: number | undefined;
     let start = this.at;
@@ -183,6 +211,7 @@ class Reader {
         after ??= this.at;
         // RFC 1035 §4.1.4: "a prior occurrence", so a chain of pointers comes to an end.
         if (target >= start) throw new RangeError("a compressed name points forwards");
+        if (++pointers > MAX_POINTERS) throw new RangeError("a name has too many pointers");
         this.at = start = target;
         continue;
       }
@@ -218,8 +247,8 @@ class Reader {
 
   /** Two names and four numbers come before it (RFC 1035 §3.3.13). */
   soaMinimum(): number {
-    this.name();
-    this.name();
+    this.skipName();
+    this.skipName();
     this.skip(16);
     return seconds(this.u32());
   }

@@ -8,6 +8,7 @@ import {
   readReply,
   type Reply,
 } from "../../../src/upstream/dns/message.ts";
+import { countedReads } from "../../support/counted_reads.ts";
 import { writeReply, type WrittenReply } from "../../support/scripted_dns.ts";
 
 const A: Question = { name: "a.test", type: "A" };
@@ -139,6 +140,52 @@ Deno.test("D-013 an answer holds a bounded number of records", () => {
     { name: "a.test", type: "A", data: `192.0.2.${i}` } as const
   ));
   assert.equal(read({ answers }).answers.length, MAX_RECORDS);
+});
+
+/** A reply that begins with a record of `filler`, and goes on with as many others as there is room for. */
+function crowded(filler: Uint8Array, record: string): Uint8Array {
+  const start = hex("0007 8180 0001 ffff 0000 0000 01 61 04 74657374 00 0001 0001");
+  const first = hex("00 0010 0001 0000003c 4000");
+  const bytes = new Uint8Array(65_535);
+  bytes.set(start);
+  bytes.set(first, start.length);
+  bytes.set(filler, start.length + first.length);
+  const one = hex(record);
+  for (let at = start.length + first.length + 0x4000; at + one.length <= bytes.length;) {
+    bytes.set(one, at);
+    at += one.length;
+  }
+  return bytes;
+}
+
+Deno.test("D-013 however names are compressed, the work is that of one look at each octet", () => {
+  // Each pointer of the chain leads to the one before it; the first to the question.
+  const chain = new Uint8Array(0x4000 - 64);
+  const at = (index: number) => 35 + 2 * index;
+  for (let index = 0; 2 * index < chain.length; index++) {
+    const target = 0xc000 | (index === 0 ? 12 : at(index - 1));
+    chain.set([target >> 8, target & 0xff], 2 * index);
+  }
+  const pointer = (index: number) => (0xc000 | at(index)).toString(16);
+  const last = pointer(chain.length / 2 - 1);
+  const longest = Uint8Array.fromHex(`${"3f".padEnd(128, "61").repeat(3)}3d${"61".repeat(61)}00`);
+  const messages: Record<string, Uint8Array> = {
+    "owners at the end of a chain": crowded(chain, `${last} 0001 0001 0000003c 0004 c0000201`),
+    "as many pointers as are followed": crowded(
+      chain,
+      `${pointer(125)} 0001 0001 0000003c 0004 c0000201`,
+    ),
+    "and of records that nobody wants": crowded(chain, `${pointer(125)} 0010 0001 0000003c 0000`),
+    "such owners of records that nobody wants": crowded(chain, `${last} 0010 0001 0000003c 0000`),
+    "aliases there": crowded(chain, `c00c 0005 0001 0000003c 0002 ${last}`),
+    "the longest of names": crowded(longest, "c023 0005 0001 0000003c 0002 c023"),
+    "such names of records that nobody wants": crowded(longest, "c023 0010 0001 0000003c 0000"),
+  };
+  for (const [what, bytes] of Object.entries(messages)) {
+    const reads = countedReads(() => readReply(bytes, 7, A));
+    // A name takes 255 octets and 127 pointers, and there are two in each record that is kept.
+    assert.ok(reads <= bytes.length + 2 * (MAX_RECORDS + 1) * (255 + 2 * 127), `${what}: ${reads}`);
+  }
 });
 
 Deno.test("D-013 whatever comes is read, foreign or malformed, and never an exception", () => {
