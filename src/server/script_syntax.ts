@@ -69,9 +69,13 @@ const IS_SCRIPT = /^(?:%3c|<)/i;
 const NOT_DECODED = "the query does not hold a <body/> in percent-encoding";
 
 function isIdentifierPath(name: string): boolean {
-  return name.length <= 128 &&
+  return name.length <= 128 && !RESERVED.test(name) &&
     /^[A-Za-z_$][A-Za-z0-9_$]*(?:\.[A-Za-z_$][A-Za-z0-9_$]*)*$/.test(name);
 }
+
+/** Words that no call can begin with (ECMA-262 §12.7.2); `while(…);` would run for ever. */
+const RESERVED =
+  /^(?:break|case|catch|class|const|continue|debugger|default|delete|do|else|enum|export|extends|false|finally|for|function|if|import|in|instanceof|new|null|return|super|switch|throw|true|try|typeof|var|void|while|with)(?:\.|$)|^this$/;
 
 /** The bytes that percent-encoding stands for; `undefined` when it is broken or empty. */
 function percentDecoded(text: string): Uint8Array | undefined {

@@ -147,6 +147,10 @@ onBothFronts(
         "a%28",
         "f\u00fc",
         "a".repeat(129),
+        "while",
+        "import",
+        "new.target",
+        "this",
       ]
     ) {
       const response = await get(running, `${data}&callback=${callback}`);
