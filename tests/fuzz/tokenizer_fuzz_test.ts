@@ -2,112 +2,151 @@
  * Invariant: whatever the bytes and however they are cut, the tokenizer never throws, finds the
  * same in all cuts, and accepts what another namespace-aware parser (saxes) accepts, no less and
  * no more, but for what XMPP forbids.
- *
- * FUZZ_RUNS says how many inputs each property tries. A failure prints its seed.
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type SaxesAttributeNS, SaxesParser, type SaxesTagNS } from "saxes";
 import { NS } from "../../src/protocol/xml/names.ts";
 import { type XmlItem, XmlTokenizer } from "../../src/protocol/xml/tokenizer.ts";
+import { fuzz } from "../support/fuzz_corpus.ts";
+import { cutBy, cuts, encode, mutants, NOT_UTF8, soups } from "../support/fuzz_inputs.ts";
 import { documents } from "../support/xml_documents.ts";
 import { cutInto, tokenize } from "../support/xml_items.ts";
 
-const numRuns = Number(Deno.env.get("FUZZ_RUNS") ?? 1000);
 const limits = { payloadBytes: 1 << 20, depth: 1000, attributes: 1000 };
+const tight = { payloadBytes: 60, depth: 4, attributes: 3 };
 
-Deno.test("tokenizer accepts what saxes accepts, and tells the same of it", () => {
-  fc.assert(
-    fc.property(documents(), (document) => {
-      const items = tokenize([encode(document)], { limits });
-      assertEnds(items);
-      const seen = saxes(document);
-      assert.equal(seen.fault, undefined);
-      assert.deepEqual(outlineOf(items), seen.outline);
-    }),
-    { numRuns },
-  );
+const MARKUP = [
+  ..."<>&;'\"/=:!?[]- \t\n-aé\u0000\u0001\ufffe\uffff\u{10ffff}",
+  ...["<a>", "</a>", "<a/>", "<!--", "-->", "<?", "?>", "<![CDATA[", "]]>", "<!DOCTYPE a>", "&#"],
+  ...["&lt;", "&x;", "&#0;", "&#xD800;", "&#xDFFF;", "&#xFFFE;", "&#x1f;", "&#x110000;", "&#9;"],
+  ...[" a='' a=''", " xmlns='u'", " xmlns:p='u'", " xmlns:q='u' q:a='' p:a=''", " xmlns:p=''"],
+  ...[" xmlns:xml='u'", " p:a=''", "p:", ":", "<p:a/>", "<q:b>", "<?xml version='1.0'?>"],
+  ...[` xmlns='${NS.XML}'`, ` xmlns:q='${NS.XMLNS}'`, " xmlns:xmlns='u'", "xmlns:", "\ufeff"],
+].map(encode);
+
+const BITS = [...MARKUP, ...MARKUP, ...NOT_UTF8];
+const bytes = fc.oneof(
+  { weight: 3, arbitrary: mutants(documents().map(encode), BITS) },
+  soups(BITS),
+);
+
+fuzz("tokenizer accepts what saxes accepts, and tells the same of it", {
+  target: "xml_documents",
+  inputs: documents(),
+  check(document) {
+    const items = tokenize([encode(document)], { limits });
+    assertEnds(items);
+    const seen = saxes(document);
+    assert.equal(seen.fault, undefined);
+    assert.deepEqual(outlineOf(items), seen.outline);
+  },
 });
 
-Deno.test("tokenizer refuses what saxes refuses, and what XMPP forbids besides", () => {
-  fc.assert(
-    fc.property(mutants(), (bytes) => {
-      const items = tokenize([bytes], { limits });
-      const text = decodeOrUndefined(bytes);
-      const last = items.at(-1);
-      if (last?.type !== "error") {
-        assert(text !== undefined, "bytes that are not UTF-8 are refused");
-        const { fault, outline, trims } = saxes(text);
-        if (trims) return;
-        assert.equal(last?.type === "end", fault === undefined, `saxes: ${fault}`);
-        if (fault === undefined) assert.deepEqual(outlineOf(items), outline);
+fuzz("tokenizer refuses what saxes refuses, and what XMPP forbids besides", {
+  target: "xml_bytes",
+  inputs: bytes,
+  runs: 2000,
+  check(bytes) {
+    const items = tokenize([bytes], { limits });
+    const text = decodeOrUndefined(bytes);
+    const last = items.at(-1);
+    if (last?.type !== "error") {
+      assert(text !== undefined, "bytes that are not UTF-8 are refused");
+      const { fault, outline, trims } = saxes(text);
+      if (trims) return;
+      assert.equal(last?.type === "end", fault === undefined, `saxes: ${fault}`);
+      if (fault === undefined) assert.deepEqual(outlineOf(items), outline);
+      return;
+    }
+    const { kind, offset, message } = last.error;
+    const found = new TextDecoder().decode(bytes.subarray(offset, offset + 2));
+    switch (kind) {
+      case "restricted-xml":
+        assert(found === "<!" || found === "<?" || found.startsWith("&"), message);
         return;
-      }
-      const { kind, offset, message } = last.error;
-      const found = new TextDecoder().decode(bytes.subarray(offset, offset + 2));
-      switch (kind) {
-        case "restricted-xml":
-          assert(found === "<!" || found === "<?" || found.startsWith("&"), message);
+      case "bad-encoding":
+        // RFC 6120 §11.6 allows UTF-8 alone; saxes is given text and cannot mind.
+        if (found !== "<?") assert.equal(text, undefined, message);
+        return;
+      case "not-well-formed":
+        if (text === undefined) return;
+        if (message.includes("outside of any payload") && opensRoot(bytes.subarray(0, offset))) {
+          // RFC 6120 §11.7 and XEP-0124 §6 allow only white space between payloads; XML does not mind.
           return;
-        case "bad-encoding":
-          // RFC 6120 §11.6 allows UTF-8 alone; saxes is given text and cannot mind.
-          if (found !== "<?") assert.equal(text, undefined, message);
-          return;
-        case "not-well-formed":
-          if (text === undefined) return;
-          if (message.includes("outside of any payload") && opensRoot(bytes.subarray(0, offset))) {
-            // RFC 6120 §11.7 and XEP-0124 §6 allow only white space between payloads; XML does not mind.
-            return;
-          }
-          // Each part of a name must begin like a name (Namespaces in XML §4); saxes looks at the first.
-          if (message.includes("cannot begin") && bytes[offset - 1] === 0x3a) return;
-          assert(saxes(text).fault !== undefined || saxes(text).trims, message);
-          return;
-        case "limit":
-          return assert.fail("nothing here is that large");
-        default:
-          kind satisfies never;
-      }
-    }),
-    { numRuns },
-  );
-});
-
-Deno.test("tokenizer finds the same however the bytes are cut", () => {
-  const tight = { payloadBytes: 60, depth: 4, attributes: 3 };
-  fc.assert(
-    fc.property(
-      fc.oneof(mutants(), soups()),
-      fc.constantFrom(limits, tight),
-      fc.boolean(),
-      fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 20 }),
-      (bytes, limits, restarts, sizes) => {
-        const whole = tokenize([bytes], { limits, restarts });
-        assert.deepEqual(tokenize(cutInto(bytes, 1), { limits, restarts }), whole);
-        assert.deepEqual(tokenize(cutBy(bytes, sizes), { limits, restarts }), whole);
-        assertOrderly(whole, bytes);
-      },
-    ),
-    { numRuns },
-  );
-});
-
-Deno.test("tokenizer is as new after a reset, whatever it was given before", () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.oneof(mutants(), soups()), { minLength: 2, maxLength: 5 }),
-      fc.boolean(),
-      (inputs, restarts) => {
-        const tokenizer = new XmlTokenizer(limits);
-        for (const bytes of inputs) {
-          tokenizer.reset();
-          const items = tokenize(cutInto(bytes, 7), { tokenizer, restarts });
-          assert.deepEqual(items, tokenize(cutInto(bytes, 7), { limits, restarts }));
         }
-      },
-    ),
-    { numRuns },
-  );
+        // Each part of a name must begin like a name (Namespaces in XML §4); saxes looks at the first.
+        if (message.includes("cannot begin") && bytes[offset - 1] === 0x3a) return;
+        assert(saxes(text).fault !== undefined || saxes(text).trims, message);
+        return;
+      case "limit":
+        return assert.fail("nothing here is that large");
+      default:
+        kind satisfies never;
+    }
+  },
+});
+
+/** What XML allows and RFC 6120 §11.1 forbids; `&mine;` is an entity that the document declares. */
+const FORBIDDEN = [
+  ...[
+    "<!---->",
+    "<!-- a -->",
+    "<!--<a/>-->",
+    "<?p?>",
+    "<?p a='b'?>",
+    "<?xml-stylesheet href='u'?>",
+  ],
+  ...["<!DOCTYPE a>", "<!DOCTYPE a SYSTEM 'u'>", "<!DOCTYPE a [<!ENTITY mine 'yours'>]>", "&mine;"],
+];
+
+fuzz("tokenizer refuses what XMPP forbids where it begins, wherever XML allows it", {
+  target: "xml_forbidden",
+  inputs: fc.record({
+    document: documents(),
+    place: fc.noBias(fc.nat(999_999)),
+    forbidden: fc.constantFrom(...FORBIDDEN),
+  }),
+  check({ document, place, forbidden }) {
+    const places = placesFor(forbidden, document);
+    const at = places[Math.floor(place * places.length / 1_000_000)]!;
+    const [before, after] = [document.slice(0, at), document.slice(at)];
+    if (!isLegal(before + forbidden + after)) return;
+    const last = tokenize([encode(before + forbidden + after)], { limits }).at(-1);
+    assert(last?.type === "error", `it is accepted as ${last?.type}`);
+    const { kind, offset, message } = last.error;
+    assert.equal(offset, encode(before).length, message);
+    // What is no stanza is refused between stanzas, whatever else it is.
+    if (!message.includes("outside of any payload")) assert.equal(kind, "restricted-xml", message);
+  },
+});
+
+fuzz("tokenizer finds the same however the bytes are cut", {
+  target: "xml_cuts",
+  inputs: fc.record({ bytes, isTight: fc.boolean(), restarts: fc.boolean(), sizes: cuts() }),
+  check({ bytes, isTight, restarts, sizes }) {
+    const options = { limits: isTight ? tight : limits, restarts };
+    const whole = tokenize([bytes], options);
+    assert.deepEqual(tokenize(cutInto(bytes, 1), options), whole);
+    assert.deepEqual(tokenize(cutBy(bytes, sizes), options), whole);
+    assertOrderly(whole, bytes);
+  },
+});
+
+fuzz("tokenizer is as new after a reset, whatever it was given before", {
+  target: "xml_resets",
+  inputs: fc.record({
+    inputs: fc.array(bytes, { minLength: 2, maxLength: 5 }),
+    restarts: fc.boolean(),
+  }),
+  check({ inputs, restarts }) {
+    const tokenizer = new XmlTokenizer(limits);
+    for (const bytes of inputs) {
+      tokenizer.reset();
+      const items = tokenize(cutInto(bytes, 7), { tokenizer, restarts });
+      assert.deepEqual(items, tokenize(cutInto(bytes, 7), { limits, restarts }));
+    }
+  },
 });
 
 /** Items in the order of their bytes, each where it says, and nothing behind an error. */
@@ -226,93 +265,31 @@ function opensRoot(bytes: Uint8Array): boolean {
   return good && depth === 1;
 }
 
-const MARKUP = [
-  ..."<>&;'\"/=:!?[]- \t\n-aé\u0000\u0001\ufffe\uffff\u{10ffff}",
-  ...[
-    "<a>",
-    "</a>",
-    "<a/>",
-    "<!--",
-    "-->",
-    "<?",
-    "?>",
-    "<![CDATA[",
-    "]]>",
-    "<!DOCTYPE a>",
-    "&#",
-    "&lt;",
-  ],
-  ...[
-    "&x;",
-    "&#0;",
-    "&#xD800;",
-    " a='' a=''",
-    " xmlns='u'",
-    " xmlns:p='u'",
-    " xmlns:q='u' q:a='' p:a=''",
-  ],
-  ...[
-    " xmlns:p=''",
-    " xmlns:xml='u'",
-    " p:a=''",
-    "p:",
-    ":",
-    "<p:a/>",
-    "<q:b>",
-    "<?xml version='1.0'?>",
-  ],
-  ...[` xmlns='${NS.XML}'`, ` xmlns:q='${NS.XMLNS}'`, " xmlns:xmlns='u'", "xmlns:", "\ufeff"],
-].map(encode);
-
-/** Documents with a few bytes changed, inserted or left out. */
-function mutants(): fc.Arbitrary<Uint8Array> {
-  // Left to itself, fast-check prefers the ends.
-  const place = fc.noBias(fc.integer({ min: 0, max: 999_999 }));
-  const mutation = fc.oneof(
-    fc.tuple(place, fc.constantFrom(0, 0, 1, 2), fc.constantFrom(...MARKUP)),
-    fc.tuple(
-      place,
-      fc.constant(1),
-      fc.integer({ min: 0, max: 255 }).map((byte) => Uint8Array.of(byte)),
-    ),
-    fc.tuple(place, fc.integer({ min: 1, max: 8 }), fc.constant(new Uint8Array(0))),
-  );
-  return fc.tuple(documents(), fc.array(mutation, { maxLength: 3 })).map(
-    ([document, mutations]) => {
-      let bytes = encode(document);
-      for (const [place, length, inserted] of mutations) {
-        const at = Math.floor(place * bytes.length / 1_000_000);
-        bytes = Uint8Array.from([
-          ...bytes.subarray(0, at),
-          ...inserted,
-          ...bytes.subarray(at + length),
-        ]);
-      }
-      return bytes;
-    },
-  );
+/** Where it may be legal: most of them are where a tag ends, an entity may be in a value too. */
+function placesFor(forbidden: string, document: string): number[] {
+  if (forbidden.startsWith("<!D")) return [0, document.search(/<[^?]/)];
+  const pattern = forbidden.startsWith("&") ? /[>'"x€]/g : /^|>/g;
+  return [...document.matchAll(pattern)].map(({ index, 0: { length } }) => index + length);
 }
 
-/** Bits of markup and bytes of any kind, one after the other. */
-function soups(): fc.Arbitrary<Uint8Array> {
-  const byte = fc.integer({ min: 0, max: 255 }).map((byte) => Uint8Array.of(byte));
-  return fc.array(fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...MARKUP) }, byte), {
-    maxLength: 30,
-  })
-    .map((parts) => Uint8Array.from(parts.flatMap((part) => [...part])));
-}
-
-function* cutBy(bytes: Uint8Array, sizes: readonly number[]): Iterable<Uint8Array> {
-  let at = 0;
-  for (const size of sizes) {
-    yield bytes.subarray(at, at + size);
-    at += size;
-  }
-  yield bytes.subarray(at);
-}
-
-function encode(text: string): Uint8Array<ArrayBuffer> {
-  return new TextEncoder().encode(text);
+/**
+ * Is it a document in which something of {@link FORBIDDEN} stands for what it is, and not for the text of a
+ * CDATA section?
+ */
+function isLegal(text: string): boolean {
+  const parser = new SaxesParser({ xmlns: true, defaultXMLVersion: "1.0", forceXMLVersion: true });
+  parser.ENTITIES.mine = "\ue000";
+  let legal = true;
+  let found = false;
+  const find = () => void (found = true);
+  parser.on("error", () => legal = false);
+  parser.on("comment", find);
+  parser.on("processinginstruction", find);
+  parser.on("doctype", find);
+  parser.on("text", (text) => text.includes("\ue000") && find());
+  parser.on("attribute", ({ value }) => value.includes("\ue000") && find());
+  parser.write(text).close();
+  return legal && found;
 }
 
 /** The text, but for a character that the end cuts off; `undefined` when it is not UTF-8. */
