@@ -1,19 +1,10 @@
-/*
- * Invariant: whatever a peer writes that is no trusted proxy, the client is that peer; and whatever
- * a client writes, the client is whom the trusted proxies say that they got the request from.
- *
- * fast-check prints the seed of a failure; SEED=n plays it again.
- */
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { TrustedProxies } from "../../src/server/client_address.ts";
 import { FakeExchange } from "../support/fake_exchange.ts";
 
 const proxies = new TrustedProxies({
   trustedProxies: ["127.0.0.1/32", "10.1.2.3/8", "fd00::/8", "::ffff:192.168.0.0/112"],
 });
-const SEED = Deno.env.get("SEED");
-const options = { numRuns: 2_000, ...(SEED === undefined ? {} : { seed: Number(SEED) }) };
 
 /** `address port` of the client. */
 function client(from: string, headers: Record<string, string>): string {
@@ -185,52 +176,6 @@ Deno.test("S-013 D-003 the scheme and the host are those that a trusted proxy vo
     assert.equal(target("203.0.113.9", { host, ...headers }), "undefined here.test");
   }
   assert.equal(target("127.0.0.1", {}), "undefined undefined");
-});
-
-/** What lists are made of, well and badly. */
-const scrap = fc.oneof(
-  fc.constantFrom(
-    ...["for=", "proto=https", "host=", '"', "\\", "[", "]", ":", ";", ",", ", ", "=", "_x", " "],
-    ...["unknown", "127.0.0.1", "10.0.0.1", "198.51.100.1", "::1", "fd00::1", "[fd00::1]:9"],
-  ),
-  fc.ipV4(),
-  fc.ipV6(),
-  fc.string({ maxLength: 8 }),
-);
-const anything = fc.array(scrap, { maxLength: 40 }).map((scraps) => scraps.join(""));
-const headersOf = (list: string, forwarded: string) => ({
-  "x-forwarded-for": list,
-  "forwarded": forwarded,
-  "x-forwarded-proto": list,
-  "x-forwarded-host": forwarded,
-});
-
-Deno.test("S-013 whatever an untrusted peer writes, the address is the peer's", () => {
-  const stranger = fc.oneof(
-    fc.ipV4(),
-    fc.ipV6().map((address) => new URL(`http://[${address}]`).hostname.slice(1, -1)),
-  )
-    .filter((address) => !/^(?:127\.0\.0\.1$|10\.|192\.168\.0\.|fd|::ffff:)/.test(address));
-  fc.assert(
-    fc.property(stranger, anything, anything, (from, list, forwarded) => {
-      assert.equal(client(from, headersOf(list, forwarded)), `${from} 40000`);
-      assert.equal(target(from, headersOf(list, forwarded)), "undefined undefined");
-    }),
-    options,
-  );
-});
-
-Deno.test("S-013 whatever a client writes, behind a trusted proxy the address is the one that this adds", () => {
-  fc.assert(
-    fc.property(anything, anything, (list, forwarded) => {
-      const added = { "x-forwarded-for": `${list}, 203.0.113.9`, "forwarded": forwarded };
-      assert.equal(client("127.0.0.1", added), "203.0.113.9 0");
-      const element = { "forwarded": `${forwarded}, for="203.0.113.9:5"` };
-      assert.equal(client("127.0.0.1", element), "203.0.113.9 5");
-      assert.equal(client("", element), "203.0.113.9 5");
-    }),
-    options,
-  );
 });
 
 Deno.test("D-003 TLS that ends here is HTTPS, unless a trusted proxy is in between", () => {
