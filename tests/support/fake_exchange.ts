@@ -4,27 +4,38 @@ import type { Answer, Exchange, Peer } from "../../src/server/exchange.ts";
 export class FakeExchange implements Exchange {
   readonly method: string;
   readonly path: string;
-  readonly query = "";
+  readonly query: string;
   readonly peer: Peer;
   readonly secure: boolean;
   readonly bodyLength = 0;
   /** How often a header was asked for. */
   lookUps = 0;
+  /** What it was answered. */
+  readonly answers: Answer[] = [];
   readonly #headers: Readonly<Record<string, string>>;
 
   constructor(
-    { method = "GET", path = "/", from = "127.0.0.1", port = 40_000, secure = false, headers = {} }:
-      {
-        readonly method?: string;
-        readonly path?: string;
-        readonly from?: string;
-        readonly port?: number;
-        readonly secure?: boolean;
-        readonly headers?: Readonly<Record<string, string>>;
-      },
+    {
+      method = "GET",
+      path = "/",
+      query = "",
+      from = "127.0.0.1",
+      port = 40_000,
+      secure = false,
+      headers = {},
+    }: {
+      readonly method?: string;
+      readonly path?: string;
+      readonly query?: string;
+      readonly from?: string;
+      readonly port?: number;
+      readonly secure?: boolean;
+      readonly headers?: Readonly<Record<string, string>>;
+    },
   ) {
     this.method = method;
     this.path = path;
+    this.query = query;
     this.peer = { address: from, port };
     this.secure = secure;
     this.#headers = headers;
@@ -39,7 +50,9 @@ export class FakeExchange implements Exchange {
     take(new Uint8Array(0));
   }
 
-  respond(): void {}
+  respond(answer: Answer): void {
+    this.answers.push(answer);
+  }
 
   onLost(): void {}
 
