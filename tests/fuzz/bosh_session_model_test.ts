@@ -25,13 +25,13 @@
  *     its features; it is not answered with nothing but for a reason.
  *  9. Every answer is one well-formed document, an unprefixed `<body/>` in its namespace.
  *
- * MODEL_RUNS says how many games are played, SEED which is the first. A failure prints the game;
- * SEED=n MODEL_RUNS=1 plays it again.
+ * MODEL_RUNS, or else FUZZ_RUNS, says how many games are played, SEED which is the first. A failure
+ * prints the game; SEED=n MODEL_RUNS=1 plays it again.
  */
 import assert from "node:assert/strict";
 import { play } from "../support/bosh_model/player.ts";
 
-const runs = Number(Deno.env.get("MODEL_RUNS") ?? 100_000);
+const runs = Number(Deno.env.get("MODEL_RUNS") ?? Deno.env.get("FUZZ_RUNS") ?? 100_000);
 const first = Number(Deno.env.get("SEED") ?? 1);
 
 Deno.test(`BOSH session keeps its promises in ${runs} random games`, () => {

@@ -2,22 +2,20 @@
  * Invariant: whatever the octets and however they are cut, the codec never throws, finds the same in
  * all cuts, holds no more than its limits, and where another parser (llhttp, in Node) accepts a
  * request as well, both see the same one end at the same place.
- *
- * FUZZ_RUNS says how many inputs each property tries. A failure prints its seed.
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { HttpCodec } from "../../src/protocol/http1/codec.ts";
 import { REFUSALS } from "../../src/protocol/http1/refusals.ts";
 import type { Request } from "../../src/protocol/http1/request.ts";
+import { fuzz, fuzzSlowly } from "../support/fuzz_corpus.ts";
+import { cutBy, cuts } from "../support/fuzz_inputs.ts";
 import { HTTP_LIMITS, NOW, octets, readHttp } from "../support/http_codec.ts";
 import { messages, mutants, soups } from "../support/http_messages.ts";
 import { type Llhttp, LlhttpProcess } from "../support/llhttp.ts";
 import { haveProgram } from "../support/programs.ts";
 import { cutInto } from "../support/xml_items.ts";
 
-const runs = Deno.env.get("FUZZ_RUNS");
-const numRuns = Number(runs ?? 1000);
 const FIELDS = ["host", "x-a", "connection", "content-length", "transfer-encoding"];
 const TIGHT = {
   headBytes: 90,
@@ -28,47 +26,50 @@ const TIGHT = {
   requests: 2,
 };
 
-Deno.test("S-016 requests are the same however their octets are cut", () => {
-  fc.assert(
-    fc.property(
-      fc.oneof(mutants(), soups()),
-      fc.constantFrom(HTTP_LIMITS, TIGHT),
-      fc.boolean(),
-      fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 1, maxLength: 20 }),
-      (bytes, limits, answers, sizes) => {
-        const options = { limits, answers, maxBody: limits === TIGHT ? 10 : 1000, fields: FIELDS };
-        const whole = readHttp([bytes], options);
-        assert.deepEqual(readHttp(cutInto(bytes, 1), options), whole);
-        assert.deepEqual(readHttp(cutBy(bytes, sizes), options), whole);
-      },
-    ),
-    { numRuns },
-  );
+const octetsOfAnyKind = fc.oneof(
+  { weight: 4, arbitrary: mutants() },
+  { weight: 4, arbitrary: soups() },
+  { weight: 2, arbitrary: fc.uint8Array({ maxLength: 300 }) },
+  { weight: 2, arbitrary: endless() },
+);
+
+fuzz("S-016 requests are the same however their octets are cut", {
+  target: "http1_cuts",
+  inputs: fc.record({
+    bytes: fc.oneof(mutants(), soups()),
+    isTight: fc.boolean(),
+    answers: fc.boolean(),
+    sizes: cuts(),
+  }),
+  check({ bytes, isTight, answers, sizes }) {
+    const limits = isTight ? TIGHT : HTTP_LIMITS;
+    const options = { limits, answers, maxBody: isTight ? 10 : 1000, fields: FIELDS };
+    const whole = readHttp([bytes], options);
+    assert.deepEqual(readHttp(cutInto(bytes, 1), options), whole);
+    assert.deepEqual(readHttp(cutBy(bytes, sizes), options), whole);
+  },
 });
 
-Deno.test("S-016 any octets are requests or one documented refusal, and what is held is bounded", () => {
-  const documented = new Set(
-    Object.values(REFUSALS).map(({ status, reason }) => `${status} ${reason}`),
-  );
-  const { headBytes, trailerBytes } = HTTP_LIMITS;
-  fc.assert(
-    fc.property(
-      fc.oneof(mutants(), soups(), fc.uint8Array({ maxLength: 300 }), endless()),
-      (bytes) => {
-        const seen = readHttp(cutInto(bytes, 7), {
-          watch(codec) {
-            assert(codec.waiting === "answer" || codec.unread <= Math.max(headBytes, trailerBytes));
-          },
-        });
-        for (const [index, item] of seen.entries()) {
-          if (item.type !== "refusal") continue;
-          assert.equal(index, seen.length - 1, "nothing comes behind a refusal");
-          assert(documented.has(`${item.status} ${item.reason}`), item.reason);
-        }
+const DOCUMENTED = new Set(
+  Object.values(REFUSALS).map(({ status, reason }) => `${status} ${reason}`),
+);
+
+fuzz("S-016 any octets are requests or one documented refusal, and what is held is bounded", {
+  target: "http1_octets",
+  inputs: octetsOfAnyKind,
+  check(bytes) {
+    const { headBytes, trailerBytes } = HTTP_LIMITS;
+    const seen = readHttp(cutInto(bytes, 7), {
+      watch(codec) {
+        assert(codec.waiting === "answer" || codec.unread <= Math.max(headBytes, trailerBytes));
       },
-    ),
-    { numRuns },
-  );
+    });
+    for (const [index, item] of seen.entries()) {
+      if (item.type !== "refusal") continue;
+      assert.equal(index, seen.length - 1, "nothing comes behind a refusal");
+      assert(DOCUMENTED.has(`${item.status} ${item.reason}`), item.reason);
+    }
+  },
 });
 
 Deno.test({
@@ -77,15 +78,14 @@ Deno.test({
   async fn() {
     await using llhttp = new LlhttpProcess();
     let agreed = 0;
-    await fc.assert(
-      fc.asyncProperty(
-        fc.oneof({ weight: 3, arbitrary: mutants() }, messages().map(octets)),
-        async (bytes) => {
-          agreed += compare(readOurs(bytes), await llhttp.read(bytes));
-        },
-      ),
-      { numRuns: Number(runs ?? 10_000) },
-    );
+    await fuzzSlowly({
+      target: "http1_octets",
+      inputs: fc.oneof({ weight: 3, arbitrary: mutants() }, messages().map(octets)),
+      runs: 10_000,
+      async check(bytes) {
+        agreed += compare(readOurs(bytes), await llhttp.read(bytes));
+      },
+    });
     assert(agreed > 0, "nothing was compared");
   },
 });
@@ -196,13 +196,4 @@ function endless(): fc.Arbitrary<Uint8Array> {
     ),
     fc.integer({ min: 1000, max: 3000 }),
   ).map(([[start, more], times]) => octets(start! + more!.repeat(times)));
-}
-
-function* cutBy(bytes: Uint8Array, sizes: readonly number[]): Iterable<Uint8Array> {
-  let at = 0;
-  for (const size of sizes) {
-    yield bytes.subarray(at, at + size);
-    at += size;
-  }
-  yield bytes.subarray(at);
 }

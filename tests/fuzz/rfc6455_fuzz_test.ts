@@ -2,8 +2,6 @@
  * Invariant: whatever the bytes and however they are cut, the codec never throws, finds the same in
  * all cuts, holds no more than the limit allows, ends with one of the codes that it documents, and
  * finds what another implementation (ws) finds, but for what that does not check.
- *
- * FUZZ_RUNS says how many inputs each property tries. A failure prints its seed.
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -19,138 +17,136 @@ import {
   describe,
   serverFrames,
 } from "../support/rfc6455.ts";
+import { fuzz } from "../support/fuzz_corpus.ts";
+import { cutBy, cuts } from "../support/fuzz_inputs.ts";
 import { cutInto } from "../support/xml_items.ts";
 
-const numRuns = Number(Deno.env.get("FUZZ_RUNS") ?? 1000);
 const MAX_MESSAGE = 300;
+const TEXTS = ["", "<message/>", "Съешь", "\u0000\u{10ffff}é", "x".repeat(130), "€".repeat(90)];
 
-Deno.test("what a client sends in good order arrives as it was sent", () => {
-  fc.assert(
-    fc.property(fc.array(sendings(), { maxLength: 8 }), cuts(), (sent, sizes) => {
-      const bytes = concat(...sent.flatMap(({ frames }) => frames.map(clientFrame)));
-      const seen = new CodecTalk({ maxMessage: 100_000 }).receive(...cutBy(bytes, sizes));
-      assert.deepEqual(
-        seen.filter((line) => !line.startsWith("write pong") && line !== "alive"),
-        sent.flatMap(({ line }) => line ?? []),
-      );
-      const alive = seen.filter((line) => line === "alive").length;
-      const controls = sent.flatMap(({ frames }) => frames).filter(({ opcode }) => opcode > 8);
-      assert.equal(alive, controls.length);
-    }),
-    { numRuns },
-  );
+fuzz("what a client sends in good order arrives as it was sent", {
+  target: "websocket_messages",
+  inputs: fc.record({ sent: fc.array(sendings(), { maxLength: 8 }), sizes: cuts() }),
+  check({ sent, sizes }) {
+    const bytes = concat(...sent.flatMap(({ frames }) => frames.map(clientFrame)));
+    const seen = new CodecTalk({ maxMessage: 100_000 }).receive(...cutBy(bytes, sizes));
+    assert.deepEqual(
+      seen.filter((line) => !line.startsWith("write pong") && line !== "alive"),
+      sent.flatMap(({ line }) => line ?? []),
+    );
+    const alive = seen.filter((line) => line === "alive").length;
+    const controls = sent.flatMap(({ frames }) => frames).filter(({ opcode }) => opcode > 8);
+    assert.equal(alive, controls.length);
+  },
 });
 
-Deno.test("the same is found however the bytes are cut", () => {
-  fc.assert(
-    fc.property(streams(), cuts(), (bytes, sizes) => {
-      const whole = outcome([bytes]);
-      assert.deepEqual(outcome(cutInto(bytes, 1)).lines, whole.lines);
-      const cut = outcome(cutBy(bytes, sizes));
-      assert.deepEqual(cut.lines, whole.lines);
-      assert.equal(cut.lastPong, whole.lastPong);
-    }),
-    { numRuns },
-  );
+fuzz("the same is found however the bytes are cut", {
+  target: "websocket_cuts",
+  inputs: fc.record({ bytes: streams(), sizes: cuts() }),
+  check({ bytes, sizes }) {
+    const whole = outcome([bytes]);
+    assert.deepEqual(outcome(cutInto(bytes, 1)).lines, whole.lines);
+    const cut = outcome(cutBy(bytes, sizes));
+    assert.deepEqual(cut.lines, whole.lines);
+    assert.equal(cut.lastPong, whole.lastPong);
+  },
 });
 
-Deno.test("any bytes end in messages, or in one end that is documented", () => {
-  fc.assert(
-    fc.property(streams(), cuts(), (bytes, sizes) => {
-      const codec = new WebSocketCodec(0, { maxMessage: MAX_MESSAGE, pingInterval: 0 });
-      const types: string[] = [];
-      let code: number | undefined;
-      for (const piece of cutBy(bytes, sizes)) {
-        const chunk = new Uint8Array(piece);
-        codec.receive(0, chunk);
-        for (let action; (action = codec.poll());) {
-          types.push(action.type);
-          if (action.type === "closed") code = action.code;
-          if (action.type !== "message") continue;
-          assert.ok(action.bytes.length <= MAX_MESSAGE);
-          // A view of the chunk, or a buffer that no promise of a header could make larger.
-          const held = action.bytes.buffer.byteLength;
-          assert.ok(action.bytes.buffer === chunk.buffer || held <= MAX_MESSAGE);
-        }
+fuzz("any bytes end in messages, or in one end that is documented", {
+  target: "websocket_cuts",
+  inputs: fc.record({ bytes: streams(), sizes: cuts() }),
+  check({ bytes, sizes }) {
+    const codec = new WebSocketCodec(0, { maxMessage: MAX_MESSAGE, pingInterval: 0 });
+    const types: string[] = [];
+    let code: number | undefined;
+    for (const piece of cutBy(bytes, sizes)) {
+      const chunk = new Uint8Array(piece);
+      codec.receive(0, chunk);
+      for (let action; (action = codec.poll());) {
+        types.push(action.type);
+        if (action.type === "closed") code = action.code;
+        if (action.type !== "message") continue;
+        assert.ok(action.bytes.length <= MAX_MESSAGE);
+        // A view of the chunk, or a buffer that no promise of a header could make larger.
+        const held = action.bytes.buffer.byteLength;
+        assert.ok(action.bytes.buffer === chunk.buffer || held <= MAX_MESSAGE);
       }
-      const end = types.indexOf("end");
-      assert.deepEqual(end < 0 ? [] : types.slice(end), end < 0 ? [] : ["end", "closed"]);
-      if (end >= 0) assert.equal(types[end - 1], "write", "the peer is told");
-      assert.ok(
-        code === undefined || [1002, 1005, 1007, 1009].includes(code) || isCloseCode(code),
-        `${code}`,
-      );
-    }),
-    { numRuns },
-  );
+    }
+    const end = types.indexOf("end");
+    assert.deepEqual(end < 0 ? [] : types.slice(end), end < 0 ? [] : ["end", "closed"]);
+    if (end >= 0) assert.equal(types[end - 1], "write", "the peer is told");
+    assert.ok(
+      code === undefined || [1002, 1005, 1007, 1009].includes(code) || isCloseCode(code),
+      `${code}`,
+    );
+  },
 });
 
-Deno.test("ws finds the same messages, and the same mistakes", () => {
-  fc.assert(
-    fc.property(streams(), (stream) => {
-      // A header that is cut off is judged sooner by one or by the other: none is, so.
-      const bytes = concat(stream, new Uint8Array(14));
-      const ours = outcome([bytes]);
-      const theirs = receiverOutcome(bytes);
-      const messages = ours.lines.filter(isMessage);
-      const code = Number(/^closed (\d+)$/.exec(ours.lines.at(-1) ?? "")?.[1]) || undefined;
-      if (code === 1007 && theirs.code !== 1007) {
-        // ws looks at text when its message is whole, so other mistakes, or the end, may come first.
-        assert.deepEqual(theirs.messages, messages);
-        return;
-      }
-      if (code === 1002 && /fewest bytes|63 bits/.test(ours.reason)) {
-        // ws does not mind the first; the second is beyond what it can count, 1009 to it.
-        assert.deepEqual(theirs.messages.slice(0, messages.length), messages);
-        return;
-      }
-      assert.deepEqual(theirs, { messages, code });
-    }),
-    { numRuns },
-  );
+fuzz("ws finds the same messages, and the same mistakes", {
+  target: "websocket_octets",
+  inputs: streams(),
+  check(stream) {
+    // A header that is cut off is judged sooner by one or by the other: none is, so.
+    const bytes = concat(stream, new Uint8Array(14));
+    const ours = outcome([bytes]);
+    const theirs = receiverOutcome(bytes);
+    const messages = ours.lines.filter(isMessage);
+    const code = Number(/^closed (\d+)$/.exec(ours.lines.at(-1) ?? "")?.[1]) || undefined;
+    if (code === 1007 && theirs.code !== 1007) {
+      // ws looks at text when its message is whole, so other mistakes, or the end, may come first.
+      assert.deepEqual(theirs.messages, messages);
+      return;
+    }
+    if (code === 1002 && /fewest bytes|63 bits/.test(ours.reason)) {
+      // ws does not mind the first; the second is beyond what it can count, 1009 to it.
+      assert.deepEqual(theirs.messages.slice(0, messages.length), messages);
+      return;
+    }
+    assert.deepEqual(theirs, { messages, code });
+  },
 });
 
-Deno.test("whatever is done in whatever order, nothing follows a close frame or the end", () => {
-  const operation = fc.oneof(
-    { weight: 6, arbitrary: fc.tuple(fc.constant("receive" as const), pieces()) },
-    fc.tuple(
-      fc.constantFrom("text", "close", "flow", "block", "wait", "half", "disconnect"),
-      pieces(),
-    ),
-  );
-  fc.assert(
-    fc.property(fc.array(operation, { maxLength: 30 }), (operations) => {
-      const codec = new WebSocketCodec(0, { maxMessage: MAX_MESSAGE, pingInterval: 5000 });
-      let now = 0;
-      const written: string[] = [];
-      const asked: string[] = [];
-      for (const [name, bytes] of operations) {
-        if (name === "receive") codec.receive(now, new Uint8Array(bytes));
-        if (name === "text" && codec.text(bytes)) written.push("text");
-        if (name === "close") codec.close(now, 1000);
-        if (name === "flow" || name === "block") codec.flow(name === "flow");
-        if (name === "half") codec.peerEnded(now);
-        if (name === "disconnect") codec.disconnected(now);
-        if (name === "wait") codec.handleTimeout(now = codec.deadline ?? now);
-        for (let action; (action = codec.poll());) {
-          if (action.type === "write") written.push(describe(action));
-          else asked.push(action.type);
-        }
+const operation = fc.oneof(
+  { weight: 6, arbitrary: fc.tuple(fc.constant("receive" as const), pieces()) },
+  fc.tuple(
+    fc.constantFrom("text", "close", "flow", "block", "wait", "half", "disconnect"),
+    pieces(),
+  ),
+);
+
+fuzz("whatever is done in whatever order, nothing follows a close frame or the end", {
+  target: "websocket_operations",
+  inputs: fc.array(operation, { maxLength: 30 }),
+  check(operations) {
+    const codec = new WebSocketCodec(0, { maxMessage: MAX_MESSAGE, pingInterval: 5000 });
+    let now = 0;
+    const written: string[] = [];
+    const asked: string[] = [];
+    for (const [name, bytes] of operations) {
+      if (name === "receive") codec.receive(now, new Uint8Array(bytes));
+      if (name === "text" && codec.text(bytes)) written.push("text");
+      if (name === "close") codec.close(now, 1000);
+      if (name === "flow" || name === "block") codec.flow(name === "flow");
+      if (name === "half") codec.peerEnded(now);
+      if (name === "disconnect") codec.disconnected(now);
+      if (name === "wait") codec.handleTimeout(now = codec.deadline ?? now);
+      for (let action; (action = codec.poll());) {
+        if (action.type === "write") written.push(describe(action));
+        else asked.push(action.type);
       }
-      const closed = written.findIndex((line) => line.startsWith("write close"));
-      if (closed >= 0) assert.equal(closed, written.length - 1);
-      const end = asked.findIndex((type) => type === "end" || type === "drop");
-      const rest = end < 0 ? "" : asked.slice(end).join(" ");
-      assert.ok(["", "end closed", "end closed drop", "drop closed"].includes(rest), rest);
-      // Whatever went on, the codec comes to its end once nobody answers.
-      for (let i = 0; i < 5 && codec.deadline !== undefined; i++) {
-        codec.handleTimeout(now = codec.deadline);
-        while (codec.poll());
-      }
-      assert.equal(codec.deadline, undefined);
-    }),
-    { numRuns },
-  );
+    }
+    const closed = written.findIndex((line) => line.startsWith("write close"));
+    if (closed >= 0) assert.equal(closed, written.length - 1);
+    const end = asked.findIndex((type) => type === "end" || type === "drop");
+    const rest = end < 0 ? "" : asked.slice(end).join(" ");
+    assert.ok(["", "end closed", "end closed drop", "drop closed"].includes(rest), rest);
+    // Whatever went on, the codec comes to its end once nobody answers.
+    for (let i = 0; i < 5 && codec.deadline !== undefined; i++) {
+      codec.handleTimeout(now = codec.deadline);
+      while (codec.poll());
+    }
+    assert.equal(codec.deadline, undefined);
+  },
 });
 
 // ——— What is found in bytes
@@ -217,8 +213,6 @@ interface Sending {
   /** What the codec is to say of it. */
   readonly line: string | undefined;
 }
-
-const TEXTS = ["", "<message/>", "Съешь", "\u0000\u{10ffff}é", "x".repeat(130), "€".repeat(90)];
 
 function keys(): fc.Arbitrary<number[]> {
   return fc.array(fc.integer({ min: 0, max: 255 }), { minLength: 4, maxLength: 4 });
@@ -328,17 +322,4 @@ function pieces(): fc.Arbitrary<Uint8Array> {
   const close = fc.constant(clientFrame({ opcode: 8 }));
   const cut = frames.chain((bytes) => fc.nat(bytes.length).map((end) => bytes.subarray(0, end)));
   return fc.oneof({ weight: 4, arbitrary: frames }, cut, close);
-}
-
-function cuts(): fc.Arbitrary<number[]> {
-  return fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 20 });
-}
-
-function* cutBy(bytes: Uint8Array, sizes: readonly number[]): Iterable<Uint8Array> {
-  let at = 0;
-  for (const size of sizes) {
-    yield bytes.subarray(at, at + size);
-    at += size;
-  }
-  yield bytes.subarray(at);
 }

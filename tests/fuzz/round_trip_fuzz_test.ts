@@ -1,8 +1,6 @@
 /*
  * Invariant: whatever a stanza holds, its infoset is the same on the other side of the connection
  * manager, in both directions and by both transports.
- *
- * FUZZ_RUNS says how many stanzas each property tries. A failure prints its seed.
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -12,11 +10,11 @@ import { C2sStream } from "../../src/protocol/stream/c2s.ts";
 import { readMessage } from "../../src/protocol/websocket/framing.ts";
 import { payloadMessage } from "../../src/protocol/websocket/messages.ts";
 import { XmlTokenizer } from "../../src/protocol/xml/tokenizer.ts";
+import { fuzz } from "../support/fuzz_corpus.ts";
 import { streamFeatures, streamHeader } from "../support/upstream_server.ts";
 import { documents, PREFIXES } from "../support/xml_documents.ts";
 import { canonical, parseStream, parseXml } from "../support/xml_element.ts";
 
-const numRuns = Number(Deno.env.get("FUZZ_RUNS") ?? 1000);
 const limits = { payloadBytes: 1 << 20, depth: 1000, attributes: 1000 };
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -37,71 +35,68 @@ function meaning(stanza: string): string {
   return canonical(child!);
 }
 
-Deno.test("U-018 B-023 a client's stanza means the same to the server, by BOSH", () => {
-  const tokenizer = new XmlTokenizer(limits);
-  fc.assert(
-    fc.property(stanzas, (stanza) => {
-      const text = `<body xmlns='http://jabber.org/protocol/httpbind'${DECLARED} sid='s' rid='1'>` +
-        `${stanza}</body>`;
-      const body = readBody(encoder.encode(text), tokenizer);
-      assert.equal(body.type, "continue", JSON.stringify(body));
-      if (body.type !== "continue") return;
-      const [sent, ...more] = parseStream(decoder.decode(body.content));
-      assert.deepEqual(more, []);
-      assert.equal(canonical(sent!), meaning(stanza));
-    }),
-    { numRuns },
-  );
+const tokenizer = new XmlTokenizer(limits);
+
+fuzz("U-018 B-023 a client's stanza means the same to the server, by BOSH", {
+  target: "stanzas",
+  inputs: stanzas,
+  check(stanza) {
+    const text = `<body xmlns='http://jabber.org/protocol/httpbind'${DECLARED} sid='s' rid='1'>` +
+      `${stanza}</body>`;
+    const body = readBody(encoder.encode(text), tokenizer);
+    assert.equal(body.type, "continue", JSON.stringify(body));
+    if (body.type !== "continue") return;
+    const [sent, ...more] = parseStream(decoder.decode(body.content));
+    assert.deepEqual(more, []);
+    assert.equal(canonical(sent!), meaning(stanza));
+  },
 });
 
-Deno.test("U-018 B-023 a client's stanza means the same to the server, by WebSocket", () => {
-  const tokenizer = new XmlTokenizer(limits);
-  fc.assert(
-    fc.property(stanzas, (stanza) => {
-      const text = stanza.replace("'jabber:client'", `'jabber:client'${DECLARED}`);
-      const message = readMessage(encoder.encode(text), tokenizer);
-      assert.equal(message.type, "payload", JSON.stringify(message));
-      if (message.type !== "payload") return;
-      const [sent, ...more] = parseStream(decoder.decode(message.content));
-      assert.deepEqual(more, []);
-      assert.equal(canonical(sent!), meaning(stanza));
-    }),
-    { numRuns },
-  );
+fuzz("U-018 B-023 a client's stanza means the same to the server, by WebSocket", {
+  target: "stanzas",
+  inputs: stanzas,
+  check(stanza) {
+    const text = stanza.replace("'jabber:client'", `'jabber:client'${DECLARED}`);
+    const message = readMessage(encoder.encode(text), tokenizer);
+    assert.equal(message.type, "payload", JSON.stringify(message));
+    if (message.type !== "payload") return;
+    const [sent, ...more] = parseStream(decoder.decode(message.content));
+    assert.deepEqual(more, []);
+    assert.equal(canonical(sent!), meaning(stanza));
+  },
 });
 
-Deno.test("U-018 B-023 a server's stanza means the same to the client, by BOSH and by WebSocket", () => {
-  fc.assert(
-    fc.property(stanzas, fc.integer({ min: 1, max: 60 }), (stanza, size) => {
-      const stream = new C2sStream({
-        opening: { to: "example.test", version: "1.0" },
-        tls: "never",
-        direct: false,
-        limits: { payloadBytes: 1 << 20, depth: 1000, attributes: 128 },
-        timeout: 1000,
-        keepalive: 0,
-      });
-      stream.connected(0);
-      const header = streamHeader("1", `version='1.0'${DECLARED}`);
-      stream.receive(0, encoder.encode(header + streamFeatures()));
-      while (stream.poll());
-      const bytes = encoder.encode(stanza);
-      const came: string[] = [];
-      for (let at = 0; at < bytes.length; at += size) {
-        stream.receive(0, bytes.slice(at, at + size));
-        for (let action; (action = stream.poll());) {
-          assert.equal(action.type, "deliver");
-          if (action.type !== "deliver") continue;
-          for (const payload of action.payloads) {
-            came.push(decoder.decode(payloadMessage(payload)));
-            const body = parseXml(decoder.decode(bodyOf([outgoing(payload)])));
-            assert.equal(canonical(body.children[0]!), meaning(stanza));
-          }
+fuzz("U-018 B-023 a server's stanza means the same to the client, by BOSH and by WebSocket", {
+  target: "stanzas_in_pieces",
+  inputs: fc.record({ stanza: stanzas, size: fc.integer({ min: 1, max: 60 }) }),
+  check({ stanza, size }) {
+    const stream = new C2sStream({
+      opening: { to: "example.test", version: "1.0" },
+      tls: "never",
+      direct: false,
+      limits: { payloadBytes: 1 << 20, depth: 1000, attributes: 128 },
+      timeout: 1000,
+      keepalive: 0,
+    });
+    stream.connected(0);
+    const header = streamHeader("1", `version='1.0'${DECLARED}`);
+    stream.receive(0, encoder.encode(header + streamFeatures()));
+    while (stream.poll());
+    const bytes = encoder.encode(stanza);
+    const came: string[] = [];
+    for (let at = 0; at < bytes.length; at += size) {
+      stream.receive(0, bytes.slice(at, at + size));
+      for (let action; (action = stream.poll());) {
+        assert.equal(action.type, "deliver");
+        if (action.type !== "deliver") continue;
+        for (const payload of action.payloads) {
+          came.push(decoder.decode(payloadMessage(payload)));
+          const body = parseXml(decoder.decode(bodyOf([outgoing(payload)])));
+          assert.equal(canonical(body.children[0]!), meaning(stanza));
         }
       }
-      assert.equal(came.length, 1);
-      assert.equal(canonical(parseXml(came[0]!)), meaning(stanza));
-    }),
-    { numRuns },
-  );
+    }
+    assert.equal(came.length, 1);
+    assert.equal(canonical(parseXml(came[0]!)), meaning(stanza));
+  },
 });

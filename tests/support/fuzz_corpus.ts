@@ -23,38 +23,56 @@ export interface Fuzzer<T> {
 /** Inputs are what JSON can hold, and bytes. */
 export function fuzz<T>(name: string, { target, inputs, check, runs = 1000 }: Fuzzer<T>): void {
   Deno.test(name, () => {
-    for (const [file, input] of corpus(target)) {
+    for (const [file, input] of corpus<T>(target)) {
       try {
-        check(input as T);
+        check(input);
       } catch (cause) {
         throw new Error(`the kept input ${file}: ${cause}`, { cause });
       }
     }
-    const seed = Deno.env.get("SEED");
-    const details = fc.check(fc.property(inputs, check), {
-      numRuns: Number(Deno.env.get("FUZZ_RUNS") ?? runs),
-      ...(seed === undefined ? {} : { seed: Number(seed) }),
-    });
-    if (!details.failed) return;
-    const [least] = details.counterexample ?? [];
-    throw new Error(
-      `SEED=${details.seed}, and the input is kept in ${keep(target, least)}\n` +
-        fc.defaultReportMessage(details),
-      { cause: details.errorInstance },
-    );
+    judge(target, fc.check(fc.property(inputs, check), parameters(runs)));
   });
+}
+
+/** The same where the check takes its time, inside of a test. */
+export async function fuzzSlowly<T>(
+  { target, inputs, check, runs = 1000 }: Omit<Fuzzer<T>, "check"> & {
+    readonly check: (input: T) => Promise<void>;
+  },
+): Promise<void> {
+  for (const [, input] of corpus<T>(target)) await check(input);
+  judge(target, await fc.check(fc.asyncProperty(inputs, check), parameters(runs)));
+}
+
+function parameters(runs: number): { numRuns: number; seed?: number } {
+  const seed = Deno.env.get("SEED");
+  return {
+    numRuns: Number(Deno.env.get("FUZZ_RUNS") ?? runs),
+    ...(seed === undefined ? {} : { seed: Number(seed) }),
+  };
+}
+
+function judge<T>(target: string, details: fc.RunDetails<[T]>): void {
+  if (!details.failed) return;
+  const [least] = details.counterexample ?? [];
+  throw new Error(
+    `SEED=${details.seed}, and the input is kept in ${keep(target, least)}\n` +
+      fc.defaultReportMessage(details),
+    { cause: details.errorInstance },
+  );
 }
 
 const CORPUS = new URL("../fuzz/corpus/", import.meta.url);
 
 /** What was kept, by its file. */
-function corpus(target: string): [file: string, input: unknown][] {
+function corpus<T>(target: string): [file: string, input: T][] {
   const folder = new URL(`${target}/`, CORPUS);
   // A target has a corpus, so that a misspelt one does not pass for one that is empty.
   const names = [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
-  return names.map((
-    name,
-  ) => [`${target}/${name}`, read(Deno.readTextFileSync(new URL(name, folder)))]);
+  return names.map((name) => {
+    const text = Deno.readTextFileSync(new URL(name, folder));
+    return [`${target}/${name}`, read(text) as T];
+  });
 }
 
 /** Returns where it is kept now. */
