@@ -90,3 +90,8 @@ export function canonical(node: XmlElement | string): string {
   const content = node.children.map(canonical).join("");
   return `<{${node.namespace}}${node.name}${attributes.join("")}>${content}</>`;
 }
+
+/** Whether saxes may read a text in another way: it takes white space from the ends of namespaces, as nobody else does. */
+export function hasPaddedNamespace(text: string): boolean {
+  return /xmlns[^=]*=\s*(?:'(?:\s|[^']*\s')|"(?:\s|[^"]*\s"))/.test(text);
+}
