@@ -81,6 +81,11 @@ function filtered(payload: Payload, show: (child: Payload) => Payload | undefine
   const tokenizer = new XmlTokenizer(limits);
   tokenizer.feed(document);
   for (let item; (item = tokenizer.next());) {
+    if (item.type === "error") {
+      // Text between the children. What stands behind it cannot be judged, and so is not shown.
+      kept.push(payload.bytes.subarray(from, item.error.offset - added));
+      from = payload.bytes.lastIndexOf(LESS_THAN);
+    }
     if (item.type !== "payload") continue;
     const shown = show(item.payload);
     if (shown === item.payload) continue;
@@ -92,3 +97,5 @@ function filtered(payload: Payload, show: (child: Payload) => Payload | undefine
   kept.push(payload.bytes.subarray(from));
   return { ...payload, bytes: joined(kept) };
 }
+
+const LESS_THAN = 0x3c;

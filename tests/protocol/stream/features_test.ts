@@ -125,3 +125,21 @@ Deno.test("U-030 S-012 single mechanisms are hidden by their whole name, whateve
     "<stream:features><x xmlns='urn:x'><mechanism>ANONYMOUS</mechanism></x></stream:features>";
   assert.equal(read(elsewhere, "", hidden).shown, elsewhere);
 });
+
+Deno.test("X-006 what stands behind text among the features is not shown, for it cannot be judged", () => {
+  const hidden = { channelBinding: true, mechanisms: ["ANONYMOUS"] };
+  const mechanisms = (content: string) =>
+    `<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>${content}</mechanisms>`;
+  for (const text of ["x", "&#32;", "<![CDATA[]]>"]) {
+    const features = `<a/>${text}<compression xmlns='${COMPRESS}'/>`;
+    assert.deepEqual(read(`<stream:features>${features}</stream:features>`), {
+      startTls: false,
+      shown: "<stream:features><a/></stream:features>",
+    });
+    const offered = `<mechanism>PLAIN</mechanism>${text}<mechanism>ANONYMOUS</mechanism>`;
+    assert.equal(
+      read(`<stream:features>${mechanisms(offered)}<b/></stream:features>`, "", hidden).shown,
+      `<stream:features>${mechanisms("<mechanism>PLAIN</mechanism>")}<b/></stream:features>`,
+    );
+  }
+});
