@@ -223,7 +223,10 @@ export function boshEndpoint(shell: SessionShell): Handler {
   function noBody(exchange: Exchange, why: NoBody): Answer {
     const headers = common.for(exchange);
     if (why === "broke-off") {
-      return { ...textAnswer(400, "The request's body broke off.\n", headers), closes: true };
+      // A network has closed the client's way to us, and it hears us. Many clients take 4xx for the
+      // end of their session, and repeat the request after 5xx.
+      const text = "The request's body broke off; send it again.\n";
+      return { ...textAnswer(503, text, headers), closes: true };
     }
     shell.limits.met("http.max_body", shell.proxies.client(exchange).address);
     const text = `A request may have at most ${config.http.maxBody} bytes.\n`;

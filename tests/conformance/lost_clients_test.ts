@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { bodyOf, type HttpConnection } from "../support/bosh_client.ts";
-import { onFront } from "../support/fronts.ts";
+import { onBothFronts, onFront } from "../support/fronts.ts";
 import { CREATION, idsOf, message, pass, Stage, type Talk } from "./stage.ts";
 
 /** How a POST comes: the pieces of it, each in a segment of its own. */
@@ -60,6 +60,25 @@ onFront(
       leave(connection);
       await nothingIsEntrusted(talk);
     }
+  },
+);
+
+onBothFronts(
+  "B-068 B-117 a request whose way is closed before it is whole is to be sent again, and no client's mistake",
+  async () => {
+    await using stage = await Stage.set();
+    const talk = await stage.open();
+    const { client, upstream } = talk;
+    const connection = client.connect();
+    const answer = connection.expectAnswer();
+    const [head, body] = request(talk, connection, BIG);
+    await write(connection, [head + body.slice(0, 50_000)]);
+    connection.end();
+    assert.equal((await answer).status, 503);
+    const again = client.send("", BIG, { rid: client.rid });
+    assert.equal(await upstream.expect("</message>"), BIG);
+    upstream.write(message("down"));
+    assert.deepEqual(idsOf(await again.answer), ["down"]);
   },
 );
 
