@@ -46,7 +46,7 @@ import {
   terminalBody,
 } from "./response.ts";
 import { CLIENT_ENDED, finalOf, type SessionStream, Streams } from "./streams.ts";
-import { type RequestId, RequestWindow } from "./window.ts";
+import { type Asking, type RequestId, RequestWindow, type Waiting } from "./window.ts";
 
 /** How long a client has to ask, when the connection manager goes down (milliseconds). */
 const LAST_CALL = 2_000;
@@ -93,29 +93,26 @@ export class BoshSession {
     if (this.#over) return this.#refuseLate(request);
     const place = this.#window.place(body.rid);
     const objection = this.#admission.arrival(place.type, body, this.#window.waitingBytes);
-    if (objection) return this.#fail(now, objection, request);
+    if (objection) return this.#fail(now, objection, { request });
     switch (place.type) {
       case "next":
-        this.#process(now, request, body);
+        this.#process(now, { request, body });
         for (let next; !this.#over && (next = this.#window.takeNext());) {
-          this.#process(now, next.request, next.body);
+          this.#process(now, next);
         }
         break;
       case "early":
         // §14.2: neither processed nor answered until the requests before it have arrived. The
         // gap has the inactivity period, from its first request on, to close.
         if (!this.#window.anyLive && !this.#window.anyWaiting) this.#inactivity.begin(now);
-        this.#replace(this.#window.wait(request, body));
+        this.#window.wait(now, request, body);
         break;
-      case "held": {
-        // §14.3: the client repeats what it believes lost, so the new connection takes the old
-        // one's place. The old one gets an empty body: clients that read the recoverable error
-        // which the XEP has for it repeat everything, and so never come to rest.
-        const deadline = answerDeadline(this.granted, now, place.opens);
-        this.#replace(this.#window.rehold(body.rid, request, deadline));
+      case "held":
+        // §14.3: the client repeats what it believes lost. Which copy is the newer one nobody can
+        // know yet, for networks deliver late: see `Asking`.
+        this.#window.rehold(now, request, body.rid, answerDeadline(this.granted, now, place.opens));
         this.#flush(now);
         break;
-      }
       case "kept":
         // §14.3: "it SHOULD repeat the response", and not process the payloads again.
         this.#respond(request, place.response);
@@ -123,7 +120,7 @@ export class BoshSession {
         if (!this.#window.anyLive && !this.#inactivity.isPaused) this.#inactivity.begin(now);
         break;
       case "outside":
-        this.#fail(now, outsideWindow(body.rid), request);
+        this.#fail(now, outsideWindow(body.rid), { request });
         break;
       default:
         place satisfies never;
@@ -135,7 +132,7 @@ export class BoshSession {
   /** The client broke a rule that ends its session; `request` is the one that did. */
   refuse(now: number, request: RequestId, condition: TerminalCondition, reason: string): void {
     if (this.#over) this.#refuseLate(request);
-    else this.#fail(now, { condition, reason }, request);
+    else this.#fail(now, { condition, reason }, { request });
   }
 
   /** The HTTP peer left before its request was answered. */
@@ -237,23 +234,23 @@ export class BoshSession {
 
   // ---- requests
 
-  /** A request whose predecessors have all been processed; `undefined` when its client has left. */
-  #process(now: number, request: RequestId | undefined, body: SessionRequest): void {
+  /** A request whose predecessors have all been processed. */
+  #process(now: number, { body, ...asking }: Waiting): void {
     const objection = this.#admission.request(now, body, {
       // More are held by our doing alone.
       held: Math.min(this.#window.heldCount, this.granted.hold),
       streams: this.#streams,
     });
-    if (objection) return this.#fail(now, objection, request);
+    if (objection) return this.#fail(now, objection, asking);
     const payloads = payloadsOf(body, this.#init.assembler);
-    if (payloads.type === "refused") return this.#fail(now, payloads, request);
+    if (payloads.type === "refused") return this.#fail(now, payloads, asking);
     if (this.#window.acknowledge(body.ack)) this.#act({ type: "acknowledged", rid: body.ack! });
     this.#inactivity.endPause();
     const { ask } = body;
     const another = this.#admission.anotherStream(body, this.#streams);
     const opens = another && this.#openAnother(another).name;
     const deadline = answerDeadline(this.granted, now, opens);
-    this.#window.hold({ request, rid: body.rid, deadline, opens });
+    this.#window.hold({ ...asking, rid: body.rid, deadline, opens });
     // §16.3, XEP-0206 §5. The features of a new stream belong into this request's answer, so those
     // before it are released first.
     if (opens !== undefined || ask.type === "restart") this.#releaseAllBut(now, 1);
@@ -357,11 +354,10 @@ export class BoshSession {
   }
 
   /** A request's mistake ends the session. */
-  #fail(now: number, objection: Objection, offender: RequestId | undefined): void {
+  #fail(now: number, objection: Objection, offender: Asking): void {
     this.#answerOthers(now, "other-request", "another request ended the session");
     const { condition, reason } = objection;
-    const body = refusalBody(condition, reason);
-    if (offender !== undefined) this.#respond(offender, body, condition);
+    this.#respondToAll(offender, refusalBody(condition, reason), condition);
     this.#end(objection, { clean: false });
   }
 
@@ -442,13 +438,13 @@ export class BoshSession {
 
   /** Answers the oldest held request and keeps the answer for repetition. */
   #answerWith(now: number, body: Uint8Array<ArrayBuffer>, condition?: TerminalCondition): void {
-    const request = this.#window.answer(now, body);
-    if (request !== undefined) this.#respond(request, body, condition);
+    this.#respondToAll(this.#window.answer(now, body), body, condition);
     if (!this.#window.anyLive) this.#inactivity.begin(now);
   }
 
   /** Answers all that have waited long enough, and in front of them whatever is older. */
   #answerDue(now: number): void {
+    for (const replaced of this.#window.takeReplaced(now)) this.#respond(replaced, EMPTY_BODY);
     while (!this.#over && this.#window.isDue(now)) this.#release(now);
     // It may have kept what waits from the requests behind it.
     this.#flush(now);
@@ -465,9 +461,13 @@ export class BoshSession {
     this.#flush(now);
   }
 
-  /** Repeats go to the new connection; the old one is let go with nothing in its hands. */
-  #replace(old: RequestId | undefined): void {
-    if (old !== undefined) this.#respond(old, EMPTY_BODY);
+  #respondToAll(
+    { request, others }: Asking,
+    body: Uint8Array<ArrayBuffer>,
+    condition?: TerminalCondition,
+  ): void {
+    if (others !== undefined) { for (const other of others) this.#respond(other, body, condition); }
+    if (request !== undefined) this.#respond(request, body, condition);
   }
 
   #respond(request: RequestId, body: Uint8Array<ArrayBuffer>, condition?: TerminalCondition): void {

@@ -3,10 +3,25 @@ import { ownRequest, type SessionRequest } from "./body.ts";
 /** The shell's number for a request. It is not the rid: one rid may arrive twice. */
 export type RequestId = number;
 
-/** A processed request that has not been answered. */
-export interface Held {
-  /** `undefined` once its client has left. */
+/**
+ * Who waits for the answer to one rid. A client that repeats it has given the older connection up; but
+ * the copy that comes second may be the one that was given up, for networks deliver late. So all
+ * connections wait, until it shows by the loss of one, or for a moment: then the older ones are let go.
+ */
+export interface Asking {
+  /** The newest of the connections that it came by and that are still there. */
   request: RequestId | undefined;
+  /** The others; nearly always there are none. */
+  others?: readonly RequestId[] | undefined;
+  /** When those are let go (milliseconds). */
+  patience?: number | undefined;
+}
+
+/** How long a connection waits beside a newer one for the same rid (milliseconds). */
+export const PATIENCE = 500;
+
+/** A processed request that has not been answered. */
+export interface Held extends Asking {
   readonly rid: number;
   /** When it must be answered (milliseconds). */
   deadline: number;
@@ -22,10 +37,8 @@ interface Kept {
   readonly sent: number;
 }
 
-/** A request that arrived before one of its predecessors. */
-interface Waiting {
-  /** `undefined` once its client has left; its payloads count all the same. */
-  request: RequestId | undefined;
+/** A request that arrived before one of its predecessors. If its client leaves, its payloads count all the same. */
+export interface Waiting extends Asking {
   readonly body: SessionRequest;
 }
 
@@ -83,27 +96,31 @@ export class RequestWindow {
     this.#held = this.#held.length === 0 ? [held] : this.#held.concat(held);
   }
 
-  /** Gives a held rid to a new connection; returns the old one, if it is still there. */
-  rehold(rid: number, request: RequestId, deadline: number): RequestId | undefined {
+  /** A held rid came by a new connection. */
+  rehold(now: number, request: RequestId, rid: number, deadline: number): void {
     const held = this.#held.find((entry) => entry.rid === rid)!;
-    const old = held.request;
-    held.request = request;
+    join(now, held, request);
     held.deadline = deadline;
-    return old;
   }
 
-  /** Keeps an early request; returns the connection it replaces. The first body of a rid counts. */
-  wait(request: RequestId, body: SessionRequest): RequestId | undefined {
-    const waiting = this.#waiting?.get(body.rid);
-    if (waiting === undefined) {
-      this.#waiting ??= new Map();
-      this.#waiting.set(body.rid, { request, body: ownRequest(body) });
-      this.#waitingBytes += body.size;
-      return undefined;
+  /** The connections that a newer one has taken the place of, forgotten with this call. */
+  takeReplaced(now: number): readonly RequestId[] {
+    let replaced = NOBODY;
+    for (const held of this.#held) {
+      if (held.others === undefined || now < (held.patience ?? Infinity)) continue;
+      replaced = [...replaced, ...held.others];
+      held.others = held.patience = undefined;
     }
-    const old = waiting.request;
-    waiting.request = request;
-    return old;
+    return replaced;
+  }
+
+  /** Keeps an early request. The first body of a rid counts. */
+  wait(now: number, request: RequestId, body: SessionRequest): void {
+    const waiting = this.#waiting?.get(body.rid);
+    if (waiting !== undefined) return join(now, waiting, request);
+    this.#waiting ??= new Map();
+    this.#waiting.set(body.rid, { request, body: ownRequest(body) });
+    this.#waitingBytes += body.size;
   }
 
   /** The waiting request whose turn it is. */
@@ -121,23 +138,24 @@ export class RequestWindow {
     if (this.#waiting === undefined) return [];
     const waiting = [...this.#waiting.values()].sort((a, b) => a.body.rid - b.body.rid);
     this.#waiting = undefined;
-    return waiting.map((entry) => entry.request).filter((request) => request !== undefined);
+    return waiting.flatMap(({ request, others = [] }) =>
+      request === undefined ? others : [...others, request]
+    );
   }
 
   abandon(request: RequestId): void {
-    for (const held of this.#held) if (held.request === request) held.request = undefined;
-    for (const waiting of this.#waiting?.values() ?? []) {
-      if (waiting.request === request) waiting.request = undefined;
-    }
+    for (const held of this.#held) leave(held, request);
+    for (const waiting of this.#waiting?.values() ?? []) leave(waiting, request);
   }
 
   /**
    * Counts the oldest held request as answered with `response`, and keeps that for repetition;
-   * returns the connection to write it to. XEP-0124 §14.3: as many answers are kept as the window
+   * returns who is to be given it. XEP-0124 §14.3: as many answers are kept as the window
    * is wide; of a client that acknowledges, all that it has not got.
    */
-  answer(now: number, response: Uint8Array<ArrayBuffer>): RequestId | undefined {
-    const { rid, request } = this.#held[0]!;
+  answer(now: number, response: Uint8Array<ArrayBuffer>): Readonly<Asking> {
+    const asking = this.#held[0]!;
+    const { rid } = asking;
     this.#held = this.#held.length === 1 ? NONE : this.#held.slice(1);
     this.#kept = this.#kept.concat({ rid, response, sent: now });
     this.#keptBytes += response.length;
@@ -146,7 +164,7 @@ export class RequestWindow {
       (!this.#acknowledges || this.#kept.length > MOST_KEPT ||
         this.#keptBytes > this.#mostKeptBytes)
     ) this.#forgetOldest();
-    return request;
+    return asking;
   }
 
   /**
@@ -180,8 +198,9 @@ export class RequestWindow {
   /** When the first answer is due to a client that is still there. */
   get deadline(): number | undefined {
     let first: number | undefined;
-    for (const { request, deadline } of this.#held) {
-      if (request !== undefined && (first === undefined || deadline < first)) first = deadline;
+    for (const { request, deadline, others, patience } of this.#held) {
+      const due = others !== undefined && patience! < deadline ? patience! : deadline;
+      if (request !== undefined && (first === undefined || due < first)) first = due;
     }
     return first;
   }
@@ -228,6 +247,29 @@ export class RequestWindow {
 }
 
 const NONE: readonly Held[] = [];
+const NOBODY: readonly RequestId[] = [];
+
+function join(now: number, asking: Asking, request: RequestId): void {
+  if (asking.request !== undefined) {
+    asking.others = [...asking.others ?? [], asking.request];
+    asking.patience = now + PATIENCE;
+  }
+  asking.request = request;
+}
+
+function leave(asking: Asking, request: RequestId): void {
+  const { others } = asking;
+  if (asking.request === request) {
+    asking.request = others?.at(-1);
+    asking.others = orNobody(others?.slice(0, -1));
+  } else if (others !== undefined) {
+    asking.others = orNobody(others.filter((other) => other !== request));
+  }
+}
+
+function orNobody(others: readonly RequestId[] | undefined): readonly RequestId[] | undefined {
+  return others === undefined || others.length === 0 ? undefined : others;
+}
 
 /** Answers kept for a client that acknowledges, at the most. */
 const MOST_KEPT = 64;

@@ -313,23 +313,60 @@ Deno.test("B-097 B-098 an answered rid gets the same bytes again, and its payloa
   assert.deepEqual(talk.take(), [answer!.replace("answer 1", "answer 2")]);
 });
 
-Deno.test("B-099 a held rid that is repeated moves to the new connection", () => {
+Deno.test("B-068 B-099 a held rid that is repeated has one answer, on all its connections: nobody can know which one the client reads", () => {
+  const talk = established();
+  talk.client("rid='11'", "<message/>");
+  talk.take();
+  const late = talk.client("rid='11'", "<message/>");
+  talk.client("rid='11'", "<message/>");
+  assert.deepEqual(talk.take(), []);
+  talk.leaves(late);
+  talk.server("<message/>");
+  const message = "<body><message xmlns='jabber:client'/></body>";
+  assert.deepEqual(talk.take(), [`answer 1: ${message}`, `answer 3: ${message}`]);
+});
+
+Deno.test("B-099 half a second later the older connection is let go with an empty body, and the new one has its place", () => {
   const talk = established();
   talk.client("rid='11'", "<message/>");
   talk.take();
   talk.client("rid='11'", "<message/>");
+  talk.wait(0.499);
+  assert.deepEqual(talk.take(), []);
+  talk.wait(0.001);
   assert.deepEqual(talk.take(), ["answer 1: <body/>"]);
   talk.server("<message/>");
   assert.deepEqual(talk.take(), ["answer 2: <body><message xmlns='jabber:client'/></body>"]);
 });
 
-Deno.test("B-099 so does one that waits behind a gap; the first body counts", () => {
+Deno.test("B-068 B-099 a held rid is given data as long as one of its connections is there", () => {
+  const talk = established();
+  const first = talk.client("rid='11'");
+  talk.client("rid='11'");
+  const third = talk.client("rid='11'");
+  talk.leaves(third);
+  talk.leaves(first);
+  talk.server("<message/>");
+  assert.deepEqual(talk.take(), ["answer 2: <body><message xmlns='jabber:client'/></body>"]);
+});
+
+Deno.test("B-099 so has one that waits behind a gap; the first body counts", () => {
   const talk = established();
   talk.client("rid='12'", "<message id='first'/>");
   talk.client("rid='12'", "<message id='second'/>");
-  assert.deepEqual(talk.take(), ["answer 1: <body/>"]);
+  assert.deepEqual(talk.take(), []);
   talk.client("rid='11'");
   assert.deepEqual(talk.take(), ["send <message id='first'/>", "answer 3: <body/>"]);
+  talk.client("rid='13'");
+  assert.deepEqual(talk.take(), ["answer 1: <body/>", "answer 2: <body/>"]);
+});
+
+Deno.test("B-099 B-101 a request that ends the session when its turn has come is told why on all its connections", () => {
+  const talk = established();
+  for (let i = 0; i < 2; i++) talk.client("rid='12' pause='1000'");
+  talk.client("rid='11'");
+  const told = talk.take().filter((line) => line.includes("condition='policy-violation'"));
+  assert.deepEqual(told.map((line) => line.slice(0, 8)), ["answer 1", "answer 2"]);
 });
 
 Deno.test("B-100 a rid whose answer is gone ends the session", () => {

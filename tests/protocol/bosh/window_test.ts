@@ -9,7 +9,11 @@ function windowAfter(rid = 10, { requests = 2, mostKeptBytes = 1_000 } = {}) {
   const window = new RequestWindow(rid, requests, mostKeptBytes);
   const hold = (rid: number, request: number | undefined = rid, deadline = 1_000) =>
     window.hold({ rid, request, deadline, opens: undefined });
-  const answer = (text = "", now = 0) => window.answer(now, encoder.encode(text));
+  /** Returns who is to be given the answer. */
+  const answer = (text = "", now = 0) => {
+    const { request, others = [] } = window.answer(now, encoder.encode(text));
+    return request === undefined ? others : [...others, request];
+  };
   /** Rids from 10 to 20 by where they stand. */
   const places = () =>
     Array.from({ length: 11 }, (_, i) => PLACES[window.place(rid + i).type]).join("");
@@ -116,12 +120,12 @@ Deno.test("B-056 B-099 early requests wait for their turn; the first body of a r
   const { hold, window } = windowAfter();
   hold(10);
   const first = early(12);
-  assert.equal(window.wait(1, first), undefined);
-  assert.equal(window.wait(2, early(12)), 1, "the connection that is replaced");
+  window.wait(0, 1, first);
+  window.wait(0, 2, early(12));
   assert.equal(window.takeNext(), undefined);
   assert.ok(window.anyWaiting);
   hold(11);
-  assert.deepEqual(window.takeNext(), { request: 2, body: first });
+  assert.deepEqual(window.takeNext(), { request: 2, others: [1], patience: 500, body: first });
   assert.ok(!window.anyWaiting);
 });
 
@@ -129,7 +133,7 @@ Deno.test("B-078 a request whose client left is not live, but keeps its place an
   const { hold, answer, window } = windowAfter();
   hold(10, 1, 100);
   hold(11, 2, 200);
-  window.wait(3, early(13));
+  window.wait(0, 3, early(13));
   assert.equal(window.deadline, 100);
   window.abandon(1);
   assert.equal(window.deadline, 200);
@@ -143,11 +147,11 @@ Deno.test("B-078 a request whose client left is not live, but keeps its place an
   assert.equal(window.deadline, undefined);
   assert.ok(!window.isDue(9_999));
   assert.equal(window.heldCount, 2);
-  assert.equal(window.rehold(10, 4, 300), undefined);
+  window.rehold(0, 4, 10, 300);
   assert.equal(window.deadline, 300);
-  assert.equal(window.rehold(10, 5, 400), 4);
-  assert.equal(answer(), 5);
-  assert.equal(answer(), undefined, "nobody to write it to");
+  window.rehold(0, 5, 10, 400);
+  assert.deepEqual(answer(), [4, 5]);
+  assert.deepEqual(answer(), [], "nobody to write it to");
   assert.equal(window.place(11).type, "kept");
   assert.deepEqual(window.takeWaiting(), []);
 });
@@ -155,7 +159,25 @@ Deno.test("B-078 a request whose client left is not live, but keeps its place an
 Deno.test("B-124 those that wait behind a gap are let go in the order of their rids", () => {
   const { hold, window } = windowAfter(10, { requests: 4 });
   hold(10);
-  for (const rid of [14, 12, 13]) window.wait(rid, early(rid));
-  assert.deepEqual(window.takeWaiting(), [12, 13, 14]);
+  for (const rid of [14, 12, 13]) window.wait(0, rid, early(rid));
+  window.wait(0, 15, early(13));
+  assert.deepEqual(window.takeWaiting(), [12, 13, 15, 14]);
   assert.deepEqual(window.takeWaiting(), []);
+});
+
+Deno.test("B-099 of several connections for one rid the older ones wait half a second, or until one is lost", () => {
+  const { answer, hold, window } = windowAfter();
+  hold(10);
+  window.rehold(100, 1, 10, 9_000);
+  window.rehold(200, 2, 10, 9_000);
+  assert.equal(window.deadline, 700);
+  assert.deepEqual(window.takeReplaced(699), []);
+  assert.deepEqual(window.takeReplaced(700), [10, 1]);
+  assert.deepEqual(window.takeReplaced(700), []);
+  assert.equal(window.deadline, 9_000);
+  window.rehold(1_000, 3, 10, 9_000);
+  window.abandon(3);
+  assert.deepEqual(window.takeReplaced(2_000), [], "the one that is left is no longer replaced");
+  assert.equal(window.deadline, 9_000);
+  assert.deepEqual(answer(), [2]);
 });

@@ -1,3 +1,4 @@
+import { letsGoAt } from "./window.ts";
 import { broken } from "./streams.ts";
 import type { ModelState, Turn } from "./state.ts";
 
@@ -60,7 +61,6 @@ export class Aftermath {
     window.forget();
     this.#state.activity.answered(turn.loaded, turn.processed);
     for (const [request, entry] of this.#state.open) {
-      if (request === turn.replaced) broken(1, `request ${request} is replaced, and not answered`);
       if (entry === turn.repeated && entry) broken(2, `rid ${entry.rid} is not answered again`);
       if (entry === undefined) broken(1, `request ${request} is not answered`);
     }
@@ -107,8 +107,9 @@ export class Aftermath {
     const { live } = this.#state.window;
     if (live.length > 0) {
       const last = this.#state.lastCall ?? Infinity;
-      const earliest = Math.min(last, ...live.map((entry) => entry.earliest));
-      const latest = Math.min(last, ...live.map((entry) => entry.latest));
+      const first = Math.min(last, ...live.map(letsGoAt));
+      const earliest = Math.min(first, ...live.map((entry) => entry.earliest));
+      const latest = Math.min(first, ...live.map((entry) => entry.latest));
       if (deadline < earliest || deadline > latest) {
         broken(6, `the deadline is ${deadline}, not between ${earliest} and ${latest}`);
       }

@@ -3,7 +3,7 @@ import type { RequestId } from "../../../src/protocol/bosh/window.ts";
 import { idOf } from "./answer.ts";
 import type { ModelState, Turn } from "./state.ts";
 import type { ModelStream } from "./streams.ts";
-import type { Entry } from "./window.ts";
+import { type Entry, join } from "./window.ts";
 
 const CLIENT_END = {
   condition: undefined,
@@ -11,6 +11,8 @@ const CLIENT_END = {
   error: undefined,
 };
 const ACTIVITY_REASONS = /^it polls more often|^its requests follow/;
+
+type Asking = Pick<Entry, "requests" | "joined">;
 
 /** What a request must bring about, written into the turn and the state. */
 export class Expectation {
@@ -25,19 +27,17 @@ export class Expectation {
     const { window } = this.#state;
     const { rid } = body;
     if (rid === window.last + 1) {
-      this.#process(turn, request, body);
+      this.#process(turn, { requests: new Set([request]), joined: Infinity }, body);
       for (let next; (next = window.next) && !this.#isEnding(turn, next);) {
         window.takeNext(next);
         if (this.#delivers(turn, next.rid)) this.#state.activity.delivered();
-        this.#process(turn, next.request, next.body!);
+        this.#process(turn, next, next.body!);
       }
       return;
     }
     if (rid > window.last && rid <= window.last + window.requests) {
       if (!window.anyLive && !window.anyWaiting) this.#state.quietSince = turn.now;
-      const { entry, replaced } = window.wait(request, body);
-      turn.replaced = replaced;
-      this.#state.open.set(request, entry);
+      this.#state.open.set(request, window.wait(turn.now, request, body));
       return;
     }
     const entry = window.get(rid);
@@ -47,12 +47,12 @@ export class Expectation {
       !entry || rid > window.last || (answered && window.isGone(entry)) ||
       (mayBeOutside && turn.ended?.condition === "item-not-found")
     ) {
-      turn.fail = { condition: "item-not-found", offender: request };
+      turn.fail = { condition: "item-not-found", offenders: new Set([request]) };
       return;
     }
     if (this.#state.repeats.rid !== rid) this.#state.repeats = { rid, times: 0 };
     if (++this.#state.repeats.times > 10) {
-      turn.fail = { condition: "policy-violation", offender: request };
+      turn.fail = { condition: "policy-violation", offenders: new Set([request]) };
       return;
     }
     this.#state.open.set(request, entry);
@@ -60,10 +60,9 @@ export class Expectation {
       turn.repeated = entry;
       return;
     }
-    turn.replaced = entry.request;
     if (entry.isDoubtful) turn.doubtful = entry;
     entry.isDoubtful = false;
-    entry.request = request;
+    join(turn.now, entry, request);
     [entry.earliest, entry.latest] = this.#wait(turn.now, entry.opens !== undefined);
   }
 
@@ -95,10 +94,11 @@ export class Expectation {
     return told !== undefined && told.rid < rid;
   }
 
-  #process(turn: Turn, request: RequestId | undefined, body: SessionRequest): void {
-    const condition = this.#objection(turn, request, body);
+  #process(turn: Turn, asking: Asking, body: SessionRequest): void {
+    const { requests } = asking;
+    const condition = this.#objection(turn, requests, body);
     if (condition !== undefined) {
-      turn.fail = { condition, offender: request };
+      turn.fail = { condition, offenders: requests };
       return;
     }
     const { ask, content } = body;
@@ -109,7 +109,7 @@ export class Expectation {
     const opensAnother = ask.type === "open-stream" && !this.#state.writesToAlways &&
       this.#state.init.limits.maxStreams > 1;
     const another = opensAnother ? this.#openAnother(turn, ask.opening) : undefined;
-    this.hold(turn, body.rid, request, another);
+    this.hold(turn, body.rid, asking, another);
     turn.letsGo ||= this.#state.granted.isPolling || ask.type === "restart" ||
       ask.type === "pause" || another !== undefined ||
       turn.before.held + turn.processed > this.#state.mostHeld;
@@ -135,7 +135,7 @@ export class Expectation {
       turn.pausedAt = body.rid;
     } else if (ask.type === "terminate") {
       if (this.#state.openStreams.length === addressed.length) {
-        turn.terminated = { listening: request !== undefined };
+        turn.terminated = { listening: requests.size > 0 };
         return;
       }
       for (const stream of addressed) {
@@ -149,7 +149,7 @@ export class Expectation {
   }
 
   /** The condition with which the session must end for this request. */
-  #objection(turn: Turn, id: RequestId | undefined, body: SessionRequest): string | undefined {
+  #objection(turn: Turn, ids: Set<RequestId>, body: SessionRequest): string | undefined {
     if (!this.#state.keys.accepts(body.key, body.newkey)) return "item-not-found";
     const { ask, stream } = body;
     const isEmpty = ask.type === "nothing" && body.content.length === 0;
@@ -169,7 +169,7 @@ export class Expectation {
     if (verdict === "fine" || turn.ended === undefined) return undefined;
     // What cannot be told from outside, the session's choice tells.
     if (!ACTIVITY_REASONS.test(turn.ended.reason)) return undefined;
-    const isThis = id === undefined ? turn.told.length === 0 : turn.told.includes(id);
+    const isThis = ids.size === 0 ? turn.told.length === 0 : turn.told.some((id) => ids.has(id));
     return isThis ? "policy-violation" : undefined;
   }
 
@@ -191,10 +191,17 @@ export class Expectation {
     return stream;
   }
 
-  hold(turn: Turn, rid: number, request: RequestId | undefined, opens?: ModelStream): void {
+  hold(turn: Turn, rid: number, { requests, joined }: Asking, opens?: ModelStream): void {
     const [earliest, latest] = this.#wait(turn.now, opens !== undefined);
-    const entry = this.#state.window.hold({ rid, request, earliest, latest, opens: opens?.name });
-    if (request !== undefined) this.#state.open.set(request, entry);
+    const entry = this.#state.window.hold({
+      rid,
+      requests,
+      joined,
+      earliest,
+      latest,
+      opens: opens?.name,
+    });
+    for (const request of requests) this.#state.open.set(request, entry);
     if (opens) opens.opener = entry;
   }
 

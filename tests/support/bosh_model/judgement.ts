@@ -2,7 +2,7 @@ import { type BoshAnswer, idOf, isSilent, isTold, readAnswer, sameBytes } from "
 import { describeAction } from "./describe.ts";
 import type { Expected, ModelState, Respond, Turn, Upstream } from "./state.ts";
 import { broken, type ModelStream, type Stanza, type Wanted } from "./streams.ts";
-import type { Entry } from "./window.ts";
+import { type Entry, letsGoAt } from "./window.ts";
 
 const decoder = new TextDecoder();
 /** XEP-0124 §17.1. */
@@ -122,18 +122,17 @@ export class Judgement {
       broken(1, `request ${request} ${what}, and is answered`);
     }
     const answer = this.read(action);
-    if (request === turn.replaced && !turn.fail) {
-      if (!isSilent(answer)) broken(2, `request ${request} was replaced, and is told something`);
-      return;
-    }
-    if (turn.fail !== undefined && turn.fail.offender === request) {
+    if (turn.fail?.offenders?.has(request)) {
       const isFair = isTold(answer, turn.fail.condition);
       if (!isFair) broken(1, `request ${request} ends the session, and is not told why`);
       return;
     }
     if (entry === undefined) return broken(1, `request ${request} is answered for no reason`);
     const { rid } = entry;
-    if (entry.request === request) entry.request = undefined;
+    const isReplaced = entry.state === "held" && letsGoAt(entry) <= turn.now &&
+      request !== [...entry.requests].at(-1);
+    entry.requests.delete(request);
+    if (isReplaced && isSilent(answer)) return;
     if (entry.state === "waiting") {
       if (!turn.ended || answer.payloads.length > 0) {
         broken(5, `rid ${rid} is behind a gap, and is answered`);
@@ -208,7 +207,7 @@ export class Judgement {
       this.#takeAll(payloads);
     } else if (turn.fail || turn.overflows) {
       // Where some request is to blame, the others are told just that.
-      if (!turn.overflows && turn.fail && "offender" in turn.fail) due = "other-request";
+      if (!turn.overflows && turn.fail?.offenders) due = "other-request";
       checkError(payloads, undefined);
     } else {
       const last = this.#state.lastToEnd(turn.ended);

@@ -56,7 +56,8 @@ export class BoshModel {
       const stream = this.state.addStream();
       const { name } = stream;
       turn.upstream.push({ type: "open-stream", stream: name, opening });
-      this.#expectation.hold(turn, creation.rid, request, stream);
+      const asking = { requests: new Set([request]), joined: Infinity };
+      this.#expectation.hold(turn, creation.rid, asking, stream);
       const { content } = creation;
       if (content.length > 0) turn.upstream.push({ type: "send", stream: name, content });
     });
@@ -79,7 +80,10 @@ export class BoshModel {
     this.#log?.(`${now} request ${offender} is refused`);
     this.state.open.set(offender, undefined);
     this.session.refuse(now, offender, "bad-request", "it is no body");
-    this.#turn(now, (turn) => turn.fail = { condition: "bad-request", offender });
+    this.#turn(
+      now,
+      (turn) => turn.fail = { condition: "bad-request", offenders: new Set([offender]) },
+    );
   }
 
   abandon(now: number, request: RequestId): void {
@@ -89,7 +93,7 @@ export class BoshModel {
     this.state.abandoned.add(request);
     this.session.abandon(now, request);
     this.#turn(now, () => {
-      if (entry?.request === request) this.state.window.leave(entry);
+      if (entry?.requests.has(request)) this.state.window.leave(entry, request);
     });
   }
 

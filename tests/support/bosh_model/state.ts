@@ -27,13 +27,11 @@ export class Turn {
   readonly ended: Ended | undefined;
   /** Upstream actions, but for those of the session's end. */
   readonly upstream: Expected[] = [];
-  /** The session must end for this; the offender is answered with the condition. */
-  fail: { readonly condition: string; readonly offender?: RequestId | undefined } | undefined;
+  /** The session must end for this; the offenders, one rid's, are answered with the condition. */
+  fail: { readonly condition: string; readonly offenders?: ReadonlySet<RequestId> } | undefined;
   /** `listening`: the client of the terminating request is there. */
   terminated: { readonly listening: boolean } | undefined;
   shutdown = false;
-  /** The connection whose place another one takes. */
-  replaced: RequestId | undefined;
   /** The answered rid that is repeated. */
   repeated: Entry | undefined;
   /** The rid that is repeated whose first answer nobody may have seen. */

@@ -7,8 +7,10 @@ export interface Entry {
   readonly rid: number;
   /** `waiting`: behind a gap. `held`: processed, and perhaps not answered. */
   state: "waiting" | "held" | "answered";
-  /** The connection that waits for the answer; `undefined` when its client has left. */
-  request: RequestId | undefined;
+  /** The connections that wait for the answer; none when their client has left. */
+  readonly requests: Set<RequestId>;
+  /** When the newest of several came: half a second later the others are let go with nothing. */
+  joined: number;
   /** Its client left while it was held: whether it was answered then nobody can see. */
   isDoubtful: boolean;
   readonly body: SessionRequest | undefined;
@@ -18,6 +20,17 @@ export interface Entry {
   opens: string | undefined;
   /** What the client was answered the first time. */
   response: Uint8Array | undefined;
+}
+
+/** A rid came by one more connection. */
+export function join(now: number, entry: Entry, request: RequestId): void {
+  if (entry.requests.size > 0) entry.joined = now;
+  entry.requests.add(request);
+}
+
+/** When all connections of a rid but the newest are let go. */
+export function letsGoAt({ requests, joined }: Entry): number {
+  return requests.size > 1 ? joined + 500 : Infinity;
 }
 
 /** Requests by their ids, as far as one can tell from outside. */
@@ -49,12 +62,12 @@ export class ModelWindow {
     return this.#entries.get(rid);
   }
 
-  hold(of: Pick<Entry, "rid" | "request" | "earliest" | "latest" | "opens">): Entry {
+  hold(of: Pick<Entry, "rid" | "requests" | "joined" | "earliest" | "latest" | "opens">): Entry {
     const entry: Entry = {
       ...of,
       state: "held",
       body: undefined,
-      isDoubtful: of.request === undefined,
+      isDoubtful: of.requests.size === 0,
       response: undefined,
     };
     this.#entries.set(of.rid, entry);
@@ -63,17 +76,17 @@ export class ModelWindow {
     return entry;
   }
 
-  wait(request: RequestId, body: SessionRequest): { entry: Entry; replaced?: RequestId } {
+  wait(now: number, request: RequestId, body: SessionRequest): Entry {
     const waiting = this.#entries.get(body.rid);
     if (waiting !== undefined) {
-      const replaced = waiting.request;
-      waiting.request = request;
-      return replaced === undefined ? { entry: waiting } : { entry: waiting, replaced };
+      join(now, waiting, request);
+      return waiting;
     }
     const entry: Entry = {
       rid: body.rid,
       state: "waiting",
-      request,
+      requests: new Set([request]),
+      joined: Infinity,
       body,
       isDoubtful: false,
       earliest: Infinity,
@@ -83,7 +96,7 @@ export class ModelWindow {
     };
     this.#entries.set(body.rid, entry);
     this.#waiting++;
-    return { entry };
+    return entry;
   }
 
   get next(): Entry | undefined {
@@ -96,15 +109,15 @@ export class ModelWindow {
     this.#waiting--;
   }
 
-  leave(entry: Entry): void {
-    entry.request = undefined;
-    entry.isDoubtful = entry.state === "held";
+  leave(entry: Entry, request: RequestId): void {
+    entry.requests.delete(request);
+    entry.isDoubtful = entry.state === "held" && entry.requests.size === 0;
   }
 
   /** The rid got its first answer, so whatever is older has one too. */
   answered(entry: Entry): void {
     for (let oldest; (oldest = this.#held[0]) && oldest.rid <= entry.rid;) {
-      if (oldest !== entry && oldest.request !== undefined) {
+      if (oldest !== entry && oldest.requests.size > 0) {
         broken(2, `rid ${entry.rid} is answered before ${oldest.rid}`);
       }
       this.#letGo();
@@ -114,14 +127,14 @@ export class ModelWindow {
   /** All up to this rid have been answered, whether or not their clients were there to see. */
   letGoUpTo(rid: number): void {
     for (let oldest; (oldest = this.#held[0]) && oldest.rid <= rid;) {
-      if (oldest.request !== undefined) broken(8, `rid ${oldest.rid} is held after a pause`);
+      if (oldest.requests.size > 0) broken(8, `rid ${oldest.rid} is held after a pause`);
       this.#letGo();
     }
   }
 
   /** Of what is held, no more than `hold` are; the oldest go first. */
   letGoAllBut(hold: number): void {
-    while (this.#held.length > hold && this.#held[0]!.request === undefined) this.#letGo();
+    while (this.#held.length > hold && this.#held[0]!.requests.size === 0) this.#letGo();
   }
 
   #letGo(): void {
@@ -170,7 +183,7 @@ export class ModelWindow {
 
   /** Highest rid that may be answered. */
   get #mayBeAnswered(): number {
-    const live = this.#held.find((entry) => entry.request !== undefined);
+    const live = this.#held.find((entry) => entry.requests.size > 0);
     return live === undefined ? this.last : live.rid - 1;
   }
 
@@ -179,11 +192,11 @@ export class ModelWindow {
   }
 
   get live(): Entry[] {
-    return this.#held.filter((entry) => entry.request !== undefined);
+    return this.#held.filter((entry) => entry.requests.size > 0);
   }
 
   get anyLive(): boolean {
-    return this.#held.some((entry) => entry.request !== undefined);
+    return this.#held.some((entry) => entry.requests.size > 0);
   }
 
   get heldCount(): number {
