@@ -3,8 +3,13 @@ import type { Granted } from "./negotiation.ts";
 
 /** How much sooner than allowed a poll may come (milliseconds): networks bunch requests up. */
 const SLACK = 500;
-/** How often one rid may be repeated. */
+/**
+ * How often one rid may be repeated: so many times, and once more in each of these times
+ * (milliseconds). Where something on the way closes long polls early, and nothing comes down that
+ * would answer them, a client repeats one rid for hours.
+ */
 const MOST_REPEATS = 10;
+const REPEAT_INTERVAL = 1_000;
 
 /**
  * Watches for clients that ask too much (XEP-0124 §11, §12, §14.3). Requests that carry payloads,
@@ -20,6 +25,7 @@ export class Activity {
   #gotSomething = false;
   #repeatedRid = 0;
   #repeats = 0;
+  #repeatedSince = 0;
 
   /** `strict`: a client that replaces its held requests too quickly is too active, too (§11). */
   constructor(granted: Granted, strict: boolean) {
@@ -50,10 +56,14 @@ export class Activity {
   }
 
   /** A repeated request; the sentence says why it is one too many. */
-  repeat(rid: number): string | undefined {
-    if (this.#repeatedRid !== rid) this.#repeats = 0;
+  repeat(now: number, rid: number): string | undefined {
+    if (this.#repeatedRid !== rid) {
+      this.#repeats = 0;
+      this.#repeatedSince = now;
+    }
     this.#repeatedRid = rid;
-    return ++this.#repeats > MOST_REPEATS ? "it repeats one request for ever" : undefined;
+    const most = MOST_REPEATS + (now - this.#repeatedSince) / REPEAT_INTERVAL;
+    return ++this.#repeats > most ? "it repeats one request without a rest" : undefined;
   }
 
   /** The newest request was answered with payloads. */

@@ -84,11 +84,12 @@ export class Admission {
    * for their turn.
    */
   arrival(
+    now: number,
     place: Place["type"],
     { rid, size }: SessionRequest,
     waitingBytes: number,
   ): Objection | undefined {
-    if (place === "held" || place === "kept") return violation(this.#activity.repeat(rid));
+    if (place === "held" || place === "kept") return violation(this.#activity.repeat(now, rid));
     if (place !== "early") return undefined;
     const overdrawn = this.#unauthenticated?.wouldSend(waitingBytes + size);
     if (overdrawn) return { condition: "policy-violation", ...overdrawn };

@@ -92,7 +92,7 @@ export class BoshSession {
   request(now: number, request: RequestId, body: SessionRequest): void {
     if (this.#over) return this.#refuseLate(request);
     const place = this.#window.place(body.rid);
-    const objection = this.#admission.arrival(place.type, body, this.#window.waitingBytes);
+    const objection = this.#admission.arrival(now, place.type, body, this.#window.waitingBytes);
     if (objection) return this.#fail(now, objection, { request });
     switch (place.type) {
       case "next":

@@ -91,7 +91,14 @@ Deno.test("B-090 unless the first was answered with payloads, or one of them car
 Deno.test("B-087 one rid may be repeated ten times, another one ten times more", () => {
   const activity = new Activity(GRANTED, false);
   for (const rid of [7, 8, 7]) {
-    for (let i = 0; i < 10; i++) assert.equal(activity.repeat(rid), undefined);
+    for (let i = 0; i < 10; i++) assert.equal(activity.repeat(0, rid), undefined);
   }
-  assert.match(activity.repeat(7)!, /repeats one request/);
+  assert.match(activity.repeat(999, 7)!, /repeats one request/);
+});
+
+Deno.test("B-087 and once more in each second", () => {
+  const activity = new Activity(GRANTED, false);
+  for (let i = 0; i < 13; i++) assert.equal(activity.repeat(i * 300, 7), undefined);
+  assert.match(activity.repeat(3_900, 7)!, /repeats one request/);
+  for (let i = 0; i < 100; i++) assert.equal(activity.repeat(10_000 + i * 1_000, 8), undefined);
 });

@@ -252,6 +252,18 @@ Deno.test("B-086 B-087 repeats are no overactivity, but there is an end to them"
   assert.ok(talk.take().some((line) => line.startsWith("ended policy-violation: it repeats")));
 });
 
+Deno.test("B-087 a session lives on where something closes every long poll after five seconds", () => {
+  const talk = established();
+  for (let i = 0; i < 100; i++) {
+    talk.leaves(talk.client("rid='11'"));
+    talk.wait(5);
+  }
+  assert.deepEqual(talk.take(), []);
+  talk.server("<message/>");
+  talk.client("rid='11'");
+  assert.deepEqual(talk.take(), ["answer 101: <body><message xmlns='jabber:client'/></body>"]);
+});
+
 Deno.test("B-089 B-090 a polling client may not ask for nothing twice in a hurry", () => {
   const poll = (between: (talk: BoshConversation) => void, second = "") => {
     const talk = established("hold='0' ver='1.6'");

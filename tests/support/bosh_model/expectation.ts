@@ -50,8 +50,9 @@ export class Expectation {
       turn.fail = { condition: "item-not-found", offenders: new Set([request]) };
       return;
     }
-    if (this.#state.repeats.rid !== rid) this.#state.repeats = { rid, times: 0 };
-    if (++this.#state.repeats.times > 10) {
+    if (this.#state.repeats.rid !== rid) this.#state.repeats = { rid, times: 0, since: turn.now };
+    const { repeats } = this.#state;
+    if (++repeats.times > 10 + (turn.now - repeats.since) / 1000) {
       turn.fail = { condition: "policy-violation", offenders: new Set([request]) };
       return;
     }

@@ -112,7 +112,7 @@ export class ModelState {
   /** Until when the client is waited for, when the connection manager goes down. */
   lastCall: number | undefined;
   quietSince: number;
-  repeats = { rid: 0, times: 0 };
+  repeats = { rid: 0, times: 0, since: 0 };
   deadline: number | undefined;
 
   constructor(now: number, init: SessionInit, granted: Granted) {
