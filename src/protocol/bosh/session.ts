@@ -111,7 +111,8 @@ export class BoshSession {
         // §14.3: the client repeats what it believes lost. Which copy is the newer one nobody can
         // know yet, for networks deliver late: see `Asking`.
         this.#window.rehold(now, request, body.rid, answerDeadline(this.granted, now, place.opens));
-        this.#flush(now);
+        // The upstream may have drained while no client was there.
+        this.#releaseSurplus(now);
         break;
       case "kept":
         // §14.3: "it SHOULD repeat the response", and not process the payloads again.

@@ -146,3 +146,16 @@ Deno.test("B-106 more than may wait for the upstream ends the session; both dire
     "ended policy-violation: the XMPP server does not read what the client sends (limits.queued_bytes)",
   ]);
 });
+
+Deno.test("B-060 B-106 an upstream that drains while its clients have left keeps nobody who comes back", () => {
+  const talk = established("wait='60' hold='1' ver='1.6'");
+  flow(talk, false);
+  talk.leaves(talk.client("rid='11'"));
+  talk.leaves(talk.client("rid='12'", MESSAGE));
+  talk.take();
+  assert.deepEqual(flow(talk, true), []);
+  talk.client("rid='11'");
+  assert.deepEqual(talk.take(), ["answer 3: <body/>"]);
+  talk.client("rid='12'", MESSAGE);
+  assert.deepEqual(talk.take(), []);
+});

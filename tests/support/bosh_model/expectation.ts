@@ -64,12 +64,14 @@ export class Expectation {
     if (entry.isDoubtful) turn.doubtful = entry;
     entry.isDoubtful = false;
     join(turn.now, entry, request);
+    // The upstream may have drained while no client was there.
+    this.release(turn, true);
     [entry.earliest, entry.latest] = this.#wait(turn.now, entry.opens !== undefined);
   }
 
   /** An upstream takes what is sent again, or is over: those go that were held for it. */
-  release(turn: Turn): void {
-    if (!turn.before.anyLive) return;
+  release(turn: Turn, anyLive = turn.before.anyLive): void {
+    if (!anyLive) return;
     const most = Math.max(1, this.#state.mostHeld);
     turn.letsGo ||= turn.before.held > most;
     turn.released = most;
