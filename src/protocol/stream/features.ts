@@ -55,7 +55,9 @@ export function readFeatures(payload: Payload, hidden?: HiddenSasl): Features {
  */
 function isHidden(offer: Payload, hidden: HiddenSasl): boolean {
   if (offer.namespace === NS.SASL_CB) return hidden.channelBinding;
-  return offer.name === "mechanism" && isHiddenMechanism(textContent(offer.bytes), hidden);
+  if (offer.name !== "mechanism") return false;
+  const mechanism = textContent(offer.bytes);
+  return mechanism === undefined || isHiddenMechanism(mechanism, hidden);
 }
 
 /** Whether clients are not to use it; with channel binding it is the same mechanism. */

@@ -29,7 +29,7 @@ export function readStreamError(error: Payload): ReceivedError {
   let otherHost: string | undefined;
   for (let item; (item = tokenizer.next());) {
     if (item.type !== "payload" || item.payload.namespace !== NS.STREAM_ERRORS) continue;
-    const content = textContent(item.payload.bytes).slice(0, TEXT_LENGTH);
+    const content = textContent(item.payload.bytes)?.slice(0, TEXT_LENGTH) ?? "";
     if (item.payload.name === "text") {
       text ||= content;
     } else {

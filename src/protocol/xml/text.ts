@@ -31,8 +31,11 @@ export function valueOf(bytes: Uint8Array, start: number, end: number): string {
     });
 }
 
-/** The character data of an element without children, given from `<` to `>`; outer white space is left out. */
-export function textContent(element: Uint8Array): string {
+/**
+ * The character data of an element, given from `<` to `>`; outer white space is left out. `undefined`: it
+ * has children, and which text is meant is not for us to say.
+ */
+export function textContent(element: Uint8Array): string | undefined {
   let start = 0;
   for (let quote = 0; quote !== 0 || element[start] !== GREATER_THAN; start++) {
     const byte = element[start]!;
@@ -44,7 +47,8 @@ export function textContent(element: Uint8Array): string {
     if (next < 0) break;
     text += valueOf(element, at, next);
     // What is neither the end tag nor a child is a CDATA section, in which nothing is a reference.
-    if (element[next + 1] !== EXCLAMATION) break;
+    if (element[next + 1] === SLASH) break;
+    if (element[next + 1] !== EXCLAMATION) return undefined;
     at = endOfCdata(element, next);
     text += textOf(element, next + CDATA_OPEN, at - CDATA_CLOSE);
   }
@@ -103,6 +107,7 @@ const GREATER_THAN = 0x3e;
 const APOSTROPHE = 0x27;
 const QUOTATION = 0x22;
 const EXCLAMATION = 0x21;
+const SLASH = 0x2f;
 const BRACKET = 0x5d;
 /** Lengths of `<![CDATA[` and `]]>`. */
 const CDATA_OPEN = 9;

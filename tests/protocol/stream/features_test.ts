@@ -143,3 +143,13 @@ Deno.test("X-006 what stands behind text among the features is not shown, for it
     );
   }
 });
+
+Deno.test("U-030 S-012 a mechanism that has children is hidden where any is", () => {
+  const offers = "<mechanism><a/>ANONYMOUS</mechanism><mechanism>AN<a/>ONYMOUS</mechanism>";
+  const mechanisms = (content: string) =>
+    "<stream:features><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>" +
+    `${content}<mechanism>PLAIN</mechanism></mechanisms></stream:features>`;
+  const hidden = { channelBinding: false, mechanisms: ["ANONYMOUS"] };
+  assert.equal(read(mechanisms(offers), "", hidden).shown, mechanisms(""));
+  assert.equal(read(mechanisms(offers)).shown, mechanisms(offers));
+});
