@@ -66,7 +66,7 @@ onFront(
 onBothFronts(
   "B-068 B-117 a request whose way is closed before it is whole is to be sent again, and no client's mistake",
   async () => {
-    await using stage = await Stage.set();
+    await using stage = await Stage.set({ limits: "unauthenticated_bytes = 1_000_000" });
     const talk = await stage.open();
     const { client, upstream } = talk;
     const connection = client.connect();
