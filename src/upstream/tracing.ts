@@ -98,6 +98,10 @@ class TracedEvents implements UpstreamEvents {
     this.#events.deliver(payloads);
   }
 
+  flow(open: boolean): void {
+    this.#events.flow?.(open);
+  }
+
   ended(end: StreamEnd): void {
     this.#events.ended(end);
   }

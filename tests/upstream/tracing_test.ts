@@ -13,6 +13,7 @@ function open(connector: FakeConnector, address: string) {
   const events: UpstreamEvents = {
     opened: ({ id }) => void heard.push(`opened ${id}`),
     deliver: (payloads) => void heard.push(`deliver ${payloads.map(({ name }) => name)}`),
+    flow: (open) => void heard.push(`flow ${open}`),
     ended: ({ type }) => void heard.push(`ended ${type}`),
   };
   const request = {
@@ -46,6 +47,8 @@ Deno.test("S-004 the stream of a client that is traced goes through, and every p
   upstream.abort();
   server.say(`<success ${SASL}>pw</success>`);
   server.say(`<message>${"x".repeat(5_000)}</message>`);
+  server.takes(false);
+  server.takes(true);
   server.end({ type: "closed" });
   assert.deepEqual(server.log, [
     `send <auth ${SASL} mechanism='PLAIN'>pw</auth><presence/>`,
@@ -59,6 +62,8 @@ Deno.test("S-004 the stream of a client that is traced goes through, and every p
     "deliver features",
     "deliver success",
     "deliver message",
+    "flow false",
+    "flow true",
     "ended closed",
   ]);
   const trace = (direction: "up" | "down", bytes: number, xml: string) => (
