@@ -57,7 +57,7 @@ export async function runManager(
 }
 
 /** The system's clock, which can be put forward. */
-class JumpingClock implements Clock {
+export class JumpingClock implements Clock {
   #ahead = 0;
   readonly #timers = new Map<Appointment, { readonly at: number; readonly sleeper: Sleeper }>();
 
