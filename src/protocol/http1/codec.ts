@@ -267,14 +267,25 @@ export class HttpCodec {
         return this.#finishBody(request, bytes);
       }
       if (this.unread === 0) return undefined;
-      this.#body = new Uint8Array(length);
     }
     const count = Math.min(length - this.#bodyBytes, this.unread);
+    this.#reserve(this.#bodyBytes + count, length);
     this.#body.set(input.bytes.subarray(input.pos, input.pos + count), this.#bodyBytes);
     this.#bodyBytes += count;
     input.advance(input.pos + count);
     if (this.#bodyBytes === length) return this.#finishBody(request, this.#body);
     return undefined;
+  }
+
+  /**
+   * Makes room for so many bytes of a body of this length: for twice of what has come at most,
+   * whatever its head promises. Doubling keeps the copying linear.
+   */
+  #reserve(count: number, length: number): void {
+    if (count <= this.#body.length) return;
+    const body = new Uint8Array(Math.min(length, Math.max(count, 2 * this.#body.length, PIECE)));
+    body.set(this.#body);
+    this.#body = body;
   }
 
   #readChunks(): HttpEvent | undefined {
@@ -392,6 +403,8 @@ function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 }
 
 const EMPTY = new Uint8Array(0);
+/** The first room for a body (bytes), unless it is shorter. */
+const PIECE = 1_024;
 const NO_TURNS: readonly Turn[] = [];
 const NO_ANSWERS: readonly WrittenAnswer[] = [];
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");

@@ -141,6 +141,27 @@ Deno.test("B-019 a declared length over the limit is refused before anything of 
   assert.equal(connection.codec.finished, true);
 });
 
+Deno.test("S-007 room for a body grows with what has come of it, whatever its head promises", () => {
+  const length = 1 << 20;
+  const head = `POST /p HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`;
+  const before = Deno.memoryUsage().external;
+  const connections = Array.from({ length: 100 }, () => {
+    const connection = new Connection();
+    connection.codec.readBody(connection.request(head), length);
+    connection.feed("x");
+    return connection;
+  });
+  // Each has promised a mebibyte.
+  assert.ok(Deno.memoryUsage().external - before < 4 << 20);
+  const rest = "x".repeat(999);
+  let events = connections[0]!.feed("");
+  for (let sent = 1; sent < length; sent += rest.length) {
+    assert.deepEqual(events, []);
+    events = connections[0]!.feed(rest.slice(0, length - sent));
+  }
+  assert.equal(bodyIn(events), "x".repeat(length));
+});
+
 Deno.test("B-019 a chunk's size over the limit is refused before anything of it comes", () => {
   const connection = new Connection();
   const head = connection.request(chunkedPost("6\r\n123456\r\n").slice(0, -9));
