@@ -59,10 +59,12 @@ export class HttpConnection {
   readonly #url: URL;
   readonly #socket: net.Socket;
   readonly #expected: Expected[] = [];
+  readonly #patience: number;
   #buffer = Buffer.alloc(0);
 
-  constructor(url: string) {
+  constructor(url: string, patience = PATIENCE) {
     this.#url = new URL(url);
+    this.#patience = patience;
     this.#socket = net.connect(Number(this.#url.port || 80), this.#url.hostname);
     this.#socket.setNoDelay(true);
     this.#socket.on("data", (data: Buffer) => {
@@ -124,8 +126,8 @@ export class HttpConnection {
   expectAnswer(method = "POST"): Promise<HttpResponse> {
     const answer = new Promise<HttpResponse>((resolve, reject) => {
       const patience = setTimeout(
-        () => reject(new Error(`no answer within ${PATIENCE / 1000} s`)),
-        PATIENCE,
+        () => reject(new Error(`no answer within ${this.#patience / 1000} s`)),
+        this.#patience,
       );
       const settled = <T>(settle: (value: T) => void) => (value: T) => {
         clearTimeout(patience);
@@ -280,6 +282,8 @@ export interface ClientOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Of the creation request. */
   readonly rid?: number;
+  /** Milliseconds after which an answer is not waited for any longer. */
+  readonly patience?: number;
 }
 
 export interface HowToSend extends Omit<HttpRequest, "body" | "target" | "method"> {
@@ -296,10 +300,12 @@ export class BoshClient {
   rid: number;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #connections: HttpConnection[] = [];
+  readonly #patience: number | undefined;
   #isLegacy = false;
 
-  constructor(url: string, { headers = {}, rid }: ClientOptions = {}) {
+  constructor(url: string, { headers = {}, rid, patience }: ClientOptions = {}) {
     this.url = url;
+    this.#patience = patience;
     this.#headers = headers;
     this.rid = (rid ?? 1_000_000 + Math.floor(Math.random() * 1_000_000)) - 1;
   }
@@ -328,7 +334,7 @@ export class BoshClient {
 
   /** A connection of this client's that is not used unless it is named. */
   connect(): HttpConnection {
-    const connection = new HttpConnection(this.url);
+    const connection = new HttpConnection(this.url, this.#patience);
     this.#connections.push(connection);
     return connection;
   }

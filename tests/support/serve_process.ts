@@ -18,17 +18,23 @@ export class ServeProcess implements AsyncDisposable {
   /** Of all listeners so far, in their order. */
   readonly #urls: string[] = [];
   #exited = false;
+  /** What it has said to standard error so far. */
+  stderr = "";
 
-  /** Environment variables of ours that are set where the tests run do not count. */
+  /**
+   * Environment variables of ours that are set where the tests run do not count. `flags` are those
+   * of `deno run`.
+   */
   constructor(
     args: readonly string[],
     env: Readonly<Record<string, string>> = {},
     program = "main.ts",
+    flags: readonly string[] = ["-A"],
   ) {
     const inherited = Object.entries(Deno.env.toObject())
       .filter(([name]) => !name.startsWith("CAUSEWAY_"));
     this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", new URL(program, ROOT).pathname, ...args],
+      args: ["run", ...flags, new URL(program, ROOT).pathname, ...args],
       env: { ...Object.fromEntries(inherited), NO_COLOR: "1", ...env },
       clearEnv: true,
       stdin: "null",
@@ -36,6 +42,10 @@ export class ServeProcess implements AsyncDisposable {
       stderr: "piped",
     }).spawn();
     this.ended = this.#collect();
+  }
+
+  get pid(): number {
+    return this.#process.pid;
   }
 
   /** The address in the ready line; rejects when the process ends without one. */
@@ -65,7 +75,8 @@ export class ServeProcess implements AsyncDisposable {
   }
 
   async #collect(): Promise<Ending> {
-    const [stdout, stderr] = await Promise.all([this.#readOutput(), text(this.#process.stderr)]);
+    const [stdout] = await Promise.all([this.#readOutput(), this.#readErrors()]);
+    const { stderr } = this;
     const { code } = await this.#process.status;
     this.#exited = true;
     this.#ready.promise.catch(() => {});
@@ -83,10 +94,10 @@ export class ServeProcess implements AsyncDisposable {
     }
     return output;
   }
-}
 
-async function text(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<string> {
-  let whole = "";
-  for await (const piece of stream.pipeThrough(new TextDecoderStream())) whole += piece;
-  return whole;
+  async #readErrors(): Promise<void> {
+    for await (const piece of this.#process.stderr.pipeThrough(new TextDecoderStream())) {
+      this.stderr += piece;
+    }
+  }
 }

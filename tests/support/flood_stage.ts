@@ -1,0 +1,204 @@
+/**
+ * The program as it is started, a flood that comes over it, and what must hold meanwhile: its memory
+ * stays under the ceiling that the test states, sessions beside it are answered, everything is back
+ * afterwards, and the log says little and no fault.
+ */
+import assert from "node:assert/strict";
+import { connect, type Socket } from "node:net";
+import { FloodProbe } from "./flood_probe.ts";
+import { report } from "./flood_report.ts";
+import { FloodUpstream, SERVERS } from "./flood_upstream.ts";
+import { ServeProcess } from "./serve_process.ts";
+
+/** `FLOODS=full`: as large as a stranger would make them. */
+const IS_FULL = Deno.env.get("FLOODS") === "full";
+
+/** A size: for every run of the tests, and for `deno task floods`. */
+export function size(small: number, full: number): number {
+  return IS_FULL ? full : small;
+}
+
+/** Milliseconds until everything has to be back. */
+const PATIENCE = 180_000;
+const MEBIBYTE = 1_048_576;
+/** Lines of the log at which an operator looks (`warn` and `error`) that a flood may cause. */
+const FEW = 12;
+
+export interface Flood {
+  /** Begins with the entries that it covers. */
+  readonly name: string;
+  /** MiB of memory that the program may ever have (`VmHWM`: the most there was, not a sample). */
+  readonly ceiling: number;
+  /** Keys of `[[listen]]`; the rest of the configuration. */
+  readonly listen?: string;
+  readonly toml?: string;
+  readonly work: (stage: FloodStage) => Promise<void>;
+}
+
+/** What a flood works with. */
+export interface FloodStage {
+  readonly url: string;
+  readonly port: number;
+  readonly upstream: FloodUpstream;
+  readonly child: FloodedProcess;
+  readonly probe: FloodProbe;
+  /** A client's connection, from an address of loopback; what is not read is thrown away. */
+  connect(from?: string): Promise<Socket>;
+}
+
+/** Declares the test. */
+export function flood({ name, ceiling, listen = "", toml = "", work }: Flood): void {
+  Deno.test({
+    name,
+    ignore: Deno.build.os !== "linux",
+    async fn() {
+      await using upstream = await FloodUpstream.listen();
+      await using child = await FloodedProcess.start(configuration(upstream.port, listen, toml));
+      const url = await child.url;
+      const begun = performance.now();
+      const probe = await FloodProbe.start(url);
+      const before = child.holdings;
+      const idle = child.memory;
+      const sockets = new Set<Socket>();
+      const rounds = probe.rounds;
+      try {
+        const port = Number(new URL(url).port);
+        const connect = (from?: string) => connected(port, sockets, from);
+        await work({ url, port, upstream, child, probe, connect });
+      } finally {
+        for (const socket of sockets) socket.destroy();
+        await backTo(before, child).finally(() => probe.stop());
+      }
+      const { memory } = child;
+      const log = await child.stop();
+      report(
+        `${name}: at most ${memory.peak.toFixed(0)} MiB (ceiling ${ceiling}; ${
+          idle.now.toFixed(0)
+        } before, ${memory.now.toFixed(0)} after), ${probe.rounds - rounds} probes, ` +
+          `the slowest ${probe.slowest.toFixed(0)} ms, ` +
+          `${Math.round((performance.now() - begun) / 1000)} s`,
+      );
+      assert.ok(probe.rounds > rounds);
+      assert.ok(memory.peak < ceiling, `the program had ${memory.peak.toFixed(0)} MiB`);
+      assert.doesNotMatch(log, /fault in Causeway/);
+      const warnings = log.split("\n").filter((line) => / (?:warn|error) /.test(line));
+      assert.ok(warnings.length <= FEW, `${warnings.length} warnings: ${warnings.slice(0, 20)}`);
+    },
+  });
+}
+
+function configuration(upstream: number, listen: string, toml: string): string {
+  const domains = Object.values(SERVERS).map((name) =>
+    `[domains."${name}"]\nconnect = "xmpp://127.0.0.1:${upstream}"\ntls = "never"\n`
+  );
+  return '[[listen]]\naddress = "127.0.0.1"\nport = 0\nserver = "sockets"\n' +
+    `${listen}\n${toml}\n${domains.join("")}`;
+}
+
+/** What the program has for its clients. */
+interface Holdings {
+  /** Connections of clients and to servers, and all else. */
+  readonly fileDescriptors: number;
+  /** By its log: BOSH sessions, and WebSockets that have opened a stream. */
+  readonly sessions: number;
+}
+
+async function backTo(before: Holdings, child: FloodedProcess): Promise<void> {
+  for (const end = performance.now() + PATIENCE;;) {
+    const now = child.holdings;
+    const isBack = now.fileDescriptors <= before.fileDescriptors;
+    if (isBack && now.sessions === before.sessions) return;
+    if (performance.now() > end) return assert.deepEqual(now, before);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+/** `causeway serve`, started as `deno task start` does. */
+export class FloodedProcess implements AsyncDisposable {
+  readonly #process: ServeProcess;
+  readonly #file: string;
+
+  private constructor(process: ServeProcess, file: string) {
+    this.#process = process;
+    this.#file = file;
+  }
+
+  static async start(toml: string): Promise<FloodedProcess> {
+    const file = await Deno.makeTempFile({ suffix: ".toml" });
+    await Deno.writeTextFile(file, toml);
+    const args = ["serve", "--config", file];
+    const process = new ServeProcess(args, {}, "main.ts", startFlags());
+    return new FloodedProcess(process, file);
+  }
+
+  get url(): Promise<string> {
+    return this.#process.url;
+  }
+
+  /** MiB: now, and the most there ever was. */
+  get memory(): { readonly now: number; readonly peak: number } {
+    const status = Deno.readTextFileSync(`/proc/${this.#process.pid}/status`);
+    const field = (name: string) =>
+      Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)![1]) * 1024 / MEBIBYTE;
+    return { now: field("VmRSS"), peak: field("VmHWM") };
+  }
+
+  get holdings(): Holdings {
+    const fileDescriptors = [...Deno.readDirSync(`/proc/${this.#process.pid}/fd`)].length;
+    const created = this.#process.stderr.match(/ session created /g)?.length ?? 0;
+    const ended = this.#process.stderr.match(/ session ended /g)?.length ?? 0;
+    return { fileDescriptors, sessions: created - ended };
+  }
+
+  /** Ends it, and returns its log. */
+  async stop(): Promise<string> {
+    const { code, stderr } = await this.#process.terminate();
+    assert.equal(code, 0, stderr);
+    return stderr;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process[Symbol.asyncDispose]();
+    await Deno.remove(this.#file);
+  }
+}
+
+/** The flags of `deno run` that the task has. */
+function startFlags(): string[] {
+  const file = new URL("../../deno.json", import.meta.url);
+  const { tasks } = JSON.parse(Deno.readTextFileSync(file));
+  const [, flags] = /^deno run (.*) main\.ts$/.exec(tasks.start.command)!;
+  return [`--config=${file.pathname}`, "--no-check", ...flags!.split(" ")];
+}
+
+function connected(port: number, sockets: Set<Socket>, from = "127.0.0.1"): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const to = { host: "127.0.0.1", port, localAddress: from, allowHalfOpen: false };
+    const socket = connect(to, () => {
+      socket.off("error", reject);
+      resolve(socket);
+    });
+    sockets.add(socket);
+    socket.on("error", reject);
+    socket.on("error", () => {});
+    socket.on("close", () => sockets.delete(socket));
+    socket.resume();
+  });
+}
+
+/** An address of loopback for each number, so that no address runs out of ports. */
+export function addressOf(index: number): string {
+  return `127.0.${1 + index % 50}.${1 + Math.floor(index / 50) % 200}`;
+}
+
+/** Does something so many times, a few of them side by side. */
+export async function times(
+  count: number,
+  sideBySide: number,
+  work: (index: number) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  await Promise.all(Array.from({ length: Math.min(sideBySide, count) }, async () => {
+    while (next < count) await work(next++);
+  }));
+}

@@ -1,0 +1,89 @@
+/** XMPP servers for floods: they keep nothing of what they hear, so that millions of stanzas may come. */
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { BIND, MECHANISMS, streamFeatures, streamHeader } from "./upstream_server.ts";
+
+export const SERVERS = {
+  /** Lets everybody in, and says what it hears. */
+  echo: "echo.test",
+  /** Lets everybody in, and then pours stanzas until it is told to stop, or nobody takes them. */
+  pour: "pour.test",
+  /** Lets nobody in, and pours all the same. */
+  early: "early.test",
+} as const;
+
+const HEADER = /<stream:stream [^>]*to='([^']*)'[^>]*>/;
+const SUCCESS = "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
+
+/** What is poured: one write of many stanzas of a kilobyte. */
+const STANZA = `<message from='echo.test'><body>${"x".repeat(980)}</body></message>`;
+const STANZAS = new TextEncoder().encode(STANZA.repeat(64));
+
+export class FloodUpstream implements AsyncDisposable {
+  readonly port: number;
+  /** Bytes that pouring servers may still pour, all together. */
+  left = 0;
+  /** Bytes of stanzas that somebody has taken of them. */
+  poured = 0;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(server: Server) {
+    this.#server = server;
+    this.port = (server.address() as AddressInfo).port;
+    server.on("connection", (socket) => {
+      this.#sockets.add(socket);
+      socket.on("close", () => this.#sockets.delete(socket));
+      socket.on("error", () => {});
+      this.#serve(socket);
+    });
+  }
+
+  static async listen(): Promise<FloodUpstream> {
+    const server = createServer({ noDelay: true });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", 4_096, resolve));
+    return new FloodUpstream(server);
+  }
+
+  /** Connections there are. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #serve(socket: Socket): void {
+    let text = "";
+    let domain: string | undefined;
+    let isIn = false;
+    socket.on("data", (chunk) => {
+      if (isIn) return void socket.write(chunk);
+      text += chunk.toString("latin1");
+      const header = HEADER.exec(text);
+      if (header !== null) {
+        text = text.slice(header.index + header[0].length);
+        isIn = domain !== undefined;
+        domain = header[1]!;
+        const features = streamFeatures(isIn ? BIND : MECHANISMS);
+        socket.write(streamHeader("s", `from='${domain}' version='1.0'`) + features);
+        if (domain === (isIn ? SERVERS.pour : SERVERS.early)) this.#pour(socket);
+      }
+      if (!isIn && text.startsWith("<auth") && text.includes(">")) {
+        text = "";
+        socket.write(SUCCESS);
+      } else if (text.endsWith("</stream:stream>")) socket.end("</stream:stream>");
+    });
+  }
+
+  #pour(socket: Socket): void {
+    if (this.left <= 0 || !socket.writable) return;
+    this.left -= STANZAS.length;
+    socket.write(STANZAS, (error) => {
+      if (error) return;
+      this.poured += STANZAS.length;
+      this.#pour(socket);
+    });
+  }
+}
