@@ -202,3 +202,10 @@ export async function times(
     while (next < count) await work(next++);
   }));
 }
+
+/** How many descriptors a process may have here; Deno takes all that the system allows. */
+export function fileDescriptors(): number {
+  if (Deno.build.os !== "linux") return Infinity;
+  const limits = Deno.readTextFileSync("/proc/self/limits");
+  return Number(/^Max open files +\d+ +(\d+)/m.exec(limits)?.[1]);
+}

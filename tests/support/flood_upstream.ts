@@ -5,10 +5,8 @@ import { BIND, MECHANISMS, streamFeatures, streamHeader } from "./upstream_serve
 export const SERVERS = {
   /** Lets everybody in, and says what it hears. */
   echo: "echo.test",
-  /** Lets everybody in, and then pours stanzas until it is told to stop, or nobody takes them. */
+  /** Lets everybody in, and then pours stanzas for as long as somebody takes them, and there are any. */
   pour: "pour.test",
-  /** Lets nobody in, and pours all the same. */
-  early: "early.test",
 } as const;
 
 const HEADER = /<stream:stream [^>]*to='([^']*)'[^>]*>/;
@@ -68,12 +66,14 @@ export class FloodUpstream implements AsyncDisposable {
         domain = header[1]!;
         const features = streamFeatures(isIn ? BIND : MECHANISMS);
         socket.write(streamHeader("s", `from='${domain}' version='1.0'`) + features);
-        if (domain === (isIn ? SERVERS.pour : SERVERS.early)) this.#pour(socket);
+        if (isIn && domain === SERVERS.pour) this.#pour(socket);
       }
       if (!isIn && text.startsWith("<auth") && text.includes(">")) {
         text = "";
         socket.write(SUCCESS);
       } else if (text.endsWith("</stream:stream>")) socket.end("</stream:stream>");
+      // What is neither is too early, and not to be remembered.
+      if (domain !== undefined && text.length > 4_096) text = text.slice(-100);
     });
   }
 
