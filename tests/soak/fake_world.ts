@@ -66,6 +66,8 @@ export class FakeWorld implements World, ConnectionHost {
     throw error;
   }
 
+  onLimit(): void {}
+
   replace(owner: SocketOwner, successor: SocketOwner | undefined): void {
     this.#owners.delete(owner);
     if (successor !== undefined) this.#owners.add(successor);

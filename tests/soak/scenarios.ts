@@ -45,7 +45,7 @@ class Bosh {
     const bosh = new Bosh(world, await world.connect());
     const wanted = `to='${server}' wait='60' hold='${hold}' ver='1.11' xml:lang='en' ` +
       "xmpp:version='1.0' ack='1'";
-    bosh.line.write(post(bodyOf(`rid='${bosh.#rid}' ${wanted}`)));
+    bosh.line.write(post(bodyOf(`rid='${bosh.#rid}' ${wanted}`), `${someAddress()}\r\n`));
     return bosh;
   }
 
@@ -85,9 +85,17 @@ class Bosh {
   }
 }
 
-function post(body: string): string {
+function post(body: string, more = ""): string {
   return "POST /http-bind HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml; charset=utf-8\r\n" +
-    `Content-Length: ${body.length}\r\n\r\n${body}`;
+    `${more}Content-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+let clients = 0;
+
+/** A header by which each client is another one, for a while: what is known of addresses is to go too. */
+function someAddress(): string {
+  const client = clients++ % 65_536;
+  return `X-Forwarded-For: 198.18.${client >> 8 & 255}.${client & 255}`;
 }
 
 const bosh: Record<string, Scenario> = {
@@ -285,7 +293,7 @@ async function upgrade(world: Leaving): Promise<Line> {
 function handshake(more: Record<string, string> = {}): string {
   const headers = { ...HANDSHAKE, ...more };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `GET /xmpp-websocket HTTP/1.1\r\nhost: x\r\n${lines.join("")}\r\n`;
+  return `GET /xmpp-websocket HTTP/1.1\r\nhost: x\r\n${someAddress()}\r\n${lines.join("")}\r\n`;
 }
 
 async function opened(world: Leaving, server: string = SERVERS.fine): Promise<Line> {
