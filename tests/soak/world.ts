@@ -55,9 +55,11 @@ export function worldConfig(ports = { open: 1, closed: 1 }) {
     const tls = name === SERVERS.untls ? "required" : "never";
     return `[domains."${name}"]\nconnect = "xmpp://127.0.0.1:${port}"\ntls = "${tls}"\n`;
   });
-  // A body and a message that are too long are short, so that many may be sent.
+  // A body and a message that are too long are short, so that many may be sent. Room for bodies that
+  // was not given back would soon be missing.
   return configOf(
-    `[http]\nmax_body = 20_000\n[limits]\nclient_stanza = 10_000\n${domains.join("")}`,
+    "[http]\nmax_body = 20_000\n[limits]\nclient_stanza = 10_000\nbodies = 1_048_576\n" +
+      domains.join(""),
   );
 }
 

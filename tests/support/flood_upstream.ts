@@ -7,6 +7,8 @@ export const SERVERS = {
   echo: "echo.test",
   /** Lets everybody in, and then pours stanzas for as long as somebody takes them, and there are any. */
   pour: "pour.test",
+  /** Says nothing. */
+  mute: "mute.test",
 } as const;
 
 const HEADER = /<stream:stream [^>]*to='([^']*)'[^>]*>/;
@@ -64,6 +66,7 @@ export class FloodUpstream implements AsyncDisposable {
         text = text.slice(header.index + header[0].length);
         isIn = domain !== undefined;
         domain = header[1]!;
+        if (domain === SERVERS.mute) return;
         const features = streamFeatures(isIn ? BIND : MECHANISMS);
         socket.write(streamHeader("s", `from='${domain}' version='1.0'`) + features);
         if (isIn && domain === SERVERS.pour) this.#pour(socket);
