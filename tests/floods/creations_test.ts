@@ -5,12 +5,12 @@ import { post, posted } from "../support/flood_clients.ts";
 import { addressOf, flood, type FloodStage, size, times } from "../support/flood_stage.ts";
 import { SERVERS } from "../support/flood_upstream.ts";
 
-const CREATIONS = size(1_500, 50_000);
+const CREATIONS = size(1_000, 50_000);
 const SIDE_BY_SIDE = 20;
 const SESSIONS = size(300, 9_000);
 /** Those of the probe. */
 const OTHERS = 2;
-const INACTIVITY = size(3, 20);
+const INACTIVITY = size(2, 20);
 const BOSH = `[bosh]\npolling = 1\ninactivity = ${INACTIVITY}\n`;
 /** As they are unless they are configured. */
 const PER_ADDRESS = 200;
@@ -18,7 +18,7 @@ const PER_MINUTE = 600;
 
 flood({
   name: `S-007 ${CREATIONS} sessions that are created and not used, from one address`,
-  ceiling: 130,
+  ceiling: 120,
   toml: BOSH,
   async work(stage) {
     const begun = performance.now();
@@ -36,7 +36,7 @@ flood({
 
 flood({
   name: `S-007 ${CREATIONS} sessions that are created and not used, from as many addresses`,
-  ceiling: 120 + SESSIONS * 32 / 1024,
+  ceiling: 110 + SESSIONS * 20 / 1024,
   toml: `${BOSH}[limits]\nsessions = ${SESSIONS}`,
   async work(stage) {
     const { created, refusals } = await create(stage, SERVERS.echo, stranger);
@@ -49,9 +49,9 @@ flood({
 
 flood({
   name: `S-007 ${CREATIONS} sessions for a server that says nothing, by clients that leave at once`,
-  ceiling: 120 + SESSIONS * 32 / 1024,
+  ceiling: 110 + SESSIONS * 20 / 1024,
   toml: `${BOSH}[limits]\nsessions = ${SESSIONS}\nconnecting = ${SESSIONS / 3}\n` +
-    "[upstream]\nconnect_timeout = 3",
+    "[upstream]\nconnect_timeout = 2",
   async work({ connect, child }) {
     const bytes = post(creation(SERVERS.mute));
     await times(CREATIONS, SIDE_BY_SIDE, async (index) => {

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import { bodyOf } from "../support/bosh_client.ts";
 import { addressOf, flood, size, times } from "../support/flood_stage.ts";
 
-const REQUESTS = size(2_000, 100_000);
+const REQUESTS = size(1_000, 100_000);
 const SIDE_BY_SIDE = 50;
 /** As `http.max_body` is unless it is configured. */
 const MAX_BODY = 262_144;
@@ -71,7 +71,7 @@ const KINDS: Readonly<Record<string, Garbage>> = {
 
 flood({
   name: `S-007 S-008 S-016 ${REQUESTS} requests of garbage`,
-  ceiling: 160,
+  ceiling: 140,
   toml: "[http]\nhead_timeout = 5\nbody_timeout = 5",
   async work({ connect }) {
     const kinds = Object.entries(KINDS);

@@ -6,13 +6,16 @@ import { addressOf, flood, type FloodStage, size, times } from "../support/flood
 const CLIENTS = size(400, 9_000);
 /** Room that is left under `max_connections` for the sessions that are watched. */
 const ROOM = 10;
-const TIMEOUT = size(3, 10);
-/** MiB: the program itself, and 24 KiB a connection. */
-const CEILING = 100 + CLIENTS * 24 / 1024;
+const TIMEOUT = size(2, 10);
+/** MiB: the program itself, and 12 KiB a connection. */
+const CEILING = 100 + CLIENTS * 12 / 1024;
 
 const SLOW = {
-  heads: "POST /http-bind HTTP/1.1\r\nHost: x\r\nX-Slow: ",
-  bodies: "POST /http-bind HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n<body",
+  heads: () => "POST /http-bind HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+  /** Bodies that need no leave, and some that want more than `limits.bodies`. */
+  bodies: (index: number) =>
+    "POST /http-bind HTTP/1.1\r\nHost: x\r\n" +
+    `Content-Length: ${index % 8 > 0 ? 4_000 : 250_000}\r\n\r\n<body`,
 };
 
 for (const [what, beginning] of Object.entries(SLOW)) {
@@ -25,14 +28,14 @@ for (const [what, beginning] of Object.entries(SLOW)) {
   });
 }
 
-async function slowly(stage: FloodStage, beginning: string): Promise<void> {
+async function slowly(stage: FloodStage, beginning: (index: number) => string): Promise<void> {
   const open = new Set<Socket>();
   let refused = 0;
   const join = async (index: number) => {
     const socket = await stage.connect(addressOf(index));
     open.add(socket);
     socket.on("close", () => open.delete(socket));
-    socket.write(beginning);
+    socket.write(beginning(index));
     return socket;
   };
   await times(CLIENTS, 100, async (index) => void await join(index));

@@ -12,8 +12,9 @@ const WITH_STREAMS = Math.min(CLIENTS, Math.floor(fileDescriptors() / 2) - 200);
 
 flood({
   name: `S-007 ${CLIENTS} WebSockets that have not opened a stream`,
-  ceiling: 100 + CLIENTS * 24 / 1024,
+  ceiling: 100 + CLIENTS * 12 / 1024,
   listen: `max_connections = ${CLIENTS + 10}`,
+  toml: `[limits]\nsessions = ${CLIENTS + 10}`,
   async work({ connect, probe }) {
     await times(CLIENTS, 50, async (index) => {
       const socket = await connect(addressOf(index));
@@ -25,7 +26,7 @@ flood({
 
 flood({
   name: `S-007 ${WITH_STREAMS} WebSockets that have opened a stream and do not log in`,
-  ceiling: 100 + WITH_STREAMS * 48 / 1024,
+  ceiling: 100 + WITH_STREAMS * 20 / 1024,
   listen: `max_connections = ${WITH_STREAMS + 10}`,
   async work({ connect, probe, upstream }) {
     const open = text(OPEN(SERVERS.echo));

@@ -8,7 +8,7 @@ import { addressOf, flood, type FloodStage, size, times } from "../support/flood
 import { SERVERS } from "../support/flood_upstream.ts";
 import { text } from "../support/rfc6455.ts";
 
-const ATTACKS = size(400, 20_000);
+const ATTACKS = size(200, 20_000);
 const CHUNKED = size(4, 200);
 const BODIES = size(4, 200);
 const STREAMS = size(400, 4_000);
@@ -16,7 +16,7 @@ const STREAMS = size(400, 4_000);
 const MOST = 260_000;
 
 /** Sessions that are left do not keep the test waiting. */
-const SHORT_LIVED = "[bosh]\npolling = 1\ninactivity = 3";
+const SHORT_LIVED = "[bosh]\npolling = 1\ninactivity = 2";
 
 /** A billion laughs: nine entities, each of them ten of the one before. */
 const LAUGHS = "<!DOCTYPE x [<!ENTITY a0 'ha'>" +

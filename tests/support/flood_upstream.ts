@@ -5,7 +5,7 @@ import { BIND, MECHANISMS, streamFeatures, streamHeader } from "./upstream_serve
 export const SERVERS = {
   /** Lets everybody in, and says what it hears. */
   echo: "echo.test",
-  /** Lets everybody in, and then pours stanzas for as long as somebody takes them, and there are any. */
+  /** Lets everybody in, and pours stanzas when it is told to. */
   pour: "pour.test",
   /** Says nothing. */
   mute: "mute.test",
@@ -14,16 +14,20 @@ export const SERVERS = {
 const HEADER = /<stream:stream [^>]*to='([^']*)'[^>]*>/;
 const SUCCESS = "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
 
-/** What is poured: one write of many stanzas of a kilobyte. */
-const STANZA = `<message from='echo.test'><body>${"x".repeat(980)}</body></message>`;
-const STANZAS = new TextEncoder().encode(STANZA.repeat(64));
+/** Bytes of a stanza that is poured. */
+export const STANZA = 1_024;
+const TEXT = "<message xmlns='jabber:client' from='pour.test'><body></body></message>";
+/** What is poured: one write of many stanzas. */
+const STANZAS = new TextEncoder().encode(
+  TEXT.replace("<body>", `<body>${"x".repeat(STANZA - TEXT.length)}`).repeat(64),
+);
 
 export class FloodUpstream implements AsyncDisposable {
   readonly port: number;
-  /** Bytes that pouring servers may still pour, all together. */
-  left = 0;
-  /** Bytes of stanzas that somebody has taken of them. */
+  /** Bytes of stanzas that were poured, and that the system has taken. */
   poured = 0;
+  #left = 0;
+  readonly #pouring = new Set<Socket>();
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -32,7 +36,10 @@ export class FloodUpstream implements AsyncDisposable {
     this.port = (server.address() as AddressInfo).port;
     server.on("connection", (socket) => {
       this.#sockets.add(socket);
-      socket.on("close", () => this.#sockets.delete(socket));
+      socket.on("close", () => {
+        this.#sockets.delete(socket);
+        this.#pouring.delete(socket);
+      });
       socket.on("error", () => {});
       this.#serve(socket);
     });
@@ -47,6 +54,12 @@ export class FloodUpstream implements AsyncDisposable {
   /** Connections there are. */
   get connections(): number {
     return this.#sockets.size;
+  }
+
+  /** Pours so many bytes at those who are logged in, as long as they take them. */
+  pour(bytes: number): void {
+    this.#left = bytes;
+    for (const socket of this.#pouring) this.#pour(socket);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -69,7 +82,7 @@ export class FloodUpstream implements AsyncDisposable {
         if (domain === SERVERS.mute) return;
         const features = streamFeatures(isIn ? BIND : MECHANISMS);
         socket.write(streamHeader("s", `from='${domain}' version='1.0'`) + features);
-        if (isIn && domain === SERVERS.pour) this.#pour(socket);
+        if (isIn && domain === SERVERS.pour) this.#pouring.add(socket);
       }
       if (!isIn && text.startsWith("<auth") && text.includes(">")) {
         text = "";
@@ -81,8 +94,8 @@ export class FloodUpstream implements AsyncDisposable {
   }
 
   #pour(socket: Socket): void {
-    if (this.left <= 0 || !socket.writable) return;
-    this.left -= STANZAS.length;
+    if (this.#left <= 0 || !socket.writable) return;
+    this.#left -= STANZAS.length;
     socket.write(STANZAS, (error) => {
       if (error) return;
       this.poured += STANZAS.length;
