@@ -1,6 +1,7 @@
 /** The quick world: sockets and XMPP servers are objects, and everything between them is the real thing. */
 import type { Socket } from "node:net";
 import type { Handler } from "../../src/server/exchange.ts";
+import { CommonHeaders } from "../../src/server/http.ts";
 import { type ConnectionHost, HttpConnection } from "../../src/server/http_connection.ts";
 import type { SocketOwner } from "../../src/server/owned_socket.ts";
 import { ConnectionManager } from "../../src/manager.ts";
@@ -23,6 +24,7 @@ export class FakeWorld implements World, ConnectionHost {
   readonly manager: ConnectionManager;
   readonly handle: Handler;
   readonly timeouts;
+  readonly common: CommonHeaders;
   readonly isClosing = false;
   readonly #owners = new Set<SocketOwner>();
   #nextPort = 1;
@@ -30,6 +32,7 @@ export class FakeWorld implements World, ConnectionHost {
   constructor() {
     const config = worldConfig();
     this.timeouts = config.http;
+    this.common = new CommonHeaders(config.http);
     this.manager = new ConnectionManager({
       config,
       clock: this.clock,

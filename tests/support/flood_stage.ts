@@ -167,7 +167,7 @@ export class FloodedProcess implements AsyncDisposable {
   /** Ends it, and returns its log. */
   async stop(): Promise<string> {
     const { code, stderr } = await this.#process.terminate();
-    assert.equal(code, 0, stderr);
+    assert.equal(code, 0, `it ended with ${code}: ${stderr}`);
     return stderr;
   }
 
