@@ -37,6 +37,19 @@ export class Outbox {
   next(): Uint8Array | undefined {
     const pieces = this.#pieces;
     if (pieces === undefined || pieces.length === 0) return undefined;
+    if (pieces.length === 1) {
+      // As nearly always: one piece, and not a large one.
+      const [piece] = pieces;
+      const isClients = piece instanceof Uint8Array;
+      const bytes = isClients ? piece : piece!.ours;
+      if (bytes.length <= BATCH) {
+        pieces.length = 0;
+        this.#size -= PIECE_COST;
+        this.#writing = bytes.length;
+        this.#leaving = isClients ? bytes.length : 0;
+        return bytes;
+      }
+    }
     const parts: Uint8Array[] = [];
     let taken = 0;
     for (let room = BATCH; room > 0 && taken < pieces.length;) {
