@@ -89,7 +89,9 @@ export class Admission {
     { rid, size }: SessionRequest,
     waitingBytes: number,
   ): Objection | undefined {
-    if (place === "held" || place === "kept") return violation(this.#activity.repeat(now, rid));
+    if (place === "held" || place === "kept" || place === "waiting") {
+      return violation(this.#activity.repeat(now, rid));
+    }
     if (place !== "early") return undefined;
     const overdrawn = this.#unauthenticated?.wouldSend(waitingBytes + size);
     if (overdrawn) return { condition: "policy-violation", ...overdrawn };

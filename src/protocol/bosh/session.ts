@@ -102,6 +102,7 @@ export class BoshSession {
         }
         break;
       case "early":
+      case "waiting":
         // §14.2: neither processed nor answered until the requests before it have arrived. The
         // gap has the inactivity period, from its first request on, to close.
         if (!this.#window.anyLive && !this.#window.anyWaiting) this.#inactivity.begin(now);

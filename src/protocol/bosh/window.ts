@@ -46,6 +46,8 @@ export interface Waiting extends Asking {
 export type Place =
   | { readonly type: "next" }
   | { readonly type: "early" }
+  /** Early, and there already. */
+  | { readonly type: "waiting" }
   /** `opens`: the stream that it opens. */
   | { readonly type: "held"; readonly opens: string | undefined }
   | { readonly type: "kept"; readonly response: Uint8Array<ArrayBuffer> }
@@ -82,9 +84,8 @@ export class RequestWindow {
 
   place(rid: number): Place {
     if (rid === this.#last + 1) return { type: "next" };
-    if (rid > this.#last) {
-      return rid <= this.#last + this.#requests ? { type: "early" } : { type: "outside" };
-    }
+    if (rid > this.#last + this.#requests) return { type: "outside" };
+    if (rid > this.#last) return { type: this.#waiting?.has(rid) ? "waiting" : "early" };
     const held = this.#held.find((entry) => entry.rid === rid);
     if (held) return { type: "held", opens: held.opens };
     const kept = this.#kept.find((entry) => entry.rid === rid);

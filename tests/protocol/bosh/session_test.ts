@@ -361,6 +361,12 @@ Deno.test("B-099 so has one that waits behind a gap; the first body counts", () 
   assert.deepEqual(talk.take(), ["answer 1: <body/>", "answer 2: <body/>"]);
 });
 
+Deno.test("B-087 B-099 nor may one that waits behind a gap be repeated without a rest", () => {
+  const talk = established();
+  for (let i = 0; i < 12; i++) talk.client("rid='12'", "<message/>");
+  assert.ok(talk.take().some((line) => line.startsWith("ended policy-violation: it repeats")));
+});
+
 Deno.test("B-099 B-101 a request that ends the session when its turn has come is told why on all its connections", () => {
   const talk = established();
   for (let i = 0; i < 2; i++) talk.client("rid='12' pause='1000'");

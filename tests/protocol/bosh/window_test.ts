@@ -20,7 +20,7 @@ function windowAfter(rid = 10, { requests = 2, mostKeptBytes = 1_000 } = {}) {
   return { window, hold, answer, places };
 }
 
-const PLACES = { next: "n", early: "e", held: "h", kept: "k", outside: "." } as const;
+const PLACES = { next: "n", early: "e", waiting: "w", held: "h", kept: "k", outside: "." } as const;
 
 function early(rid: number): SessionRequest {
   const content = new Uint8Array(0);

@@ -36,6 +36,7 @@ export class Expectation {
       return;
     }
     if (rid > window.last && rid <= window.last + window.requests) {
+      if (window.get(rid)?.state === "waiting" && this.#isTooOften(turn, request, rid)) return;
       if (!window.anyLive && !window.anyWaiting) this.#state.quietSince = turn.now;
       this.#state.open.set(request, window.wait(turn.now, request, body));
       return;
@@ -50,12 +51,7 @@ export class Expectation {
       turn.fail = { condition: "item-not-found", offenders: new Set([request]) };
       return;
     }
-    if (this.#state.repeats.rid !== rid) this.#state.repeats = { rid, times: 0, since: turn.now };
-    const { repeats } = this.#state;
-    if (++repeats.times > 10 + (turn.now - repeats.since) / 1000) {
-      turn.fail = { condition: "policy-violation", offenders: new Set([request]) };
-      return;
-    }
+    if (this.#isTooOften(turn, request, rid)) return;
     this.#state.open.set(request, entry);
     if (answered) {
       turn.repeated = entry;
@@ -67,6 +63,15 @@ export class Expectation {
     // The upstream may have drained while no client was there.
     this.release(turn, true);
     [entry.earliest, entry.latest] = this.#wait(turn.now, entry.opens !== undefined);
+  }
+
+  /** Counts a repetition. */
+  #isTooOften(turn: Turn, request: RequestId, rid: number): boolean {
+    if (this.#state.repeats.rid !== rid) this.#state.repeats = { rid, times: 0, since: turn.now };
+    const { repeats } = this.#state;
+    if (++repeats.times <= 10 + (turn.now - repeats.since) / 1000) return false;
+    turn.fail = { condition: "policy-violation", offenders: new Set([request]) };
+    return true;
   }
 
   /** An upstream takes what is sent again, or is over: those go that were held for it. */
