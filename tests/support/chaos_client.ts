@@ -242,7 +242,7 @@ export class ChaosClient implements LinkEvents<Errand> {
       const payloads = now >= this.#nextWord ? this.#payloads() : [];
       if (payloads.length === 0 && !this.#mayAsk(now)) return;
       const pauses = this.#habits.pauses && this.#random.chance(0.02);
-      this.#send(pauses ? "pause='60'" : "", payloads);
+      this.#send(pauses ? "pause='600'" : "", payloads);
       this.#nextPoll = now + 10 + this.#random.below(40);
       if (payloads.length > 0) this.#nextWord = now + this.#random.below(20);
       if (pauses) {

@@ -22,6 +22,9 @@ function config(port: number): string {
     write_timeout = 3
     [bosh]
     polling = 0
+    # The clients' clock stands still while the process has too much to do, and this one does not.
+    inactivity = 600
+    max_pause = 600
     [websocket]
     ping_interval = 1
     [limits]
