@@ -128,6 +128,8 @@ export async function runService(
   // Upstream streams have two seconds to be closed by their servers. Who has not answered our
   // closing by then, a server or a WebSocket's client, does not keep the process.
   Deno.unrefTimer(setTimeout(() => Deno.exit(0), LAST_FAREWELLS));
+  // Deno 2.9 crashes now and then when it takes itself apart, and the stop would be called a failure.
+  globalThis.addEventListener("unload", () => Deno.exit(0));
   return 0;
 }
 

@@ -107,9 +107,8 @@ export class SessionLimits {
     const known = this.#paces.get(group);
     if (known === undefined) return { left: newSessionsPerMinute, at: now };
     const back = (now - known.at) * newSessionsPerMinute / MINUTE;
-    known.left = Math.min(newSessionsPerMinute, known.left + back);
-    known.at = now;
-    return known;
+    // A new object: the time of the one that is kept says where it stands in their order.
+    return { left: Math.min(newSessionsPerMinute, known.left + back), at: now };
   }
 
   /** Who has opened nothing for a minute may open as many as anybody. */
