@@ -10,6 +10,8 @@ const SIDE_BY_SIDE = 20;
 const SESSIONS = size(300, 9_000);
 /** Those of the probe. */
 const OTHERS = 2;
+/** MiB; an idle program has some sixty. */
+const MEMORY = size(72, 200);
 const INACTIVITY = size(2, 20);
 const BOSH = `[bosh]\npolling = 1\ninactivity = ${INACTIVITY}\n`;
 /** As they are unless they are configured. */
@@ -61,6 +63,18 @@ flood({
     });
     assert.ok(child.created >= SESSIONS / 3);
     assert.ok(child.holdings.sessions <= SESSIONS);
+  },
+});
+
+flood({
+  name: `S-007 ${CREATIONS} sessions that are created and not used, with memory as the only limit`,
+  ceiling: MEMORY + 30,
+  toml: `${BOSH}[limits]\nsessions = 1_000_000\nmemory = ${MEMORY * 1_048_576}`,
+  async work(stage) {
+    const { created, refusals } = await create(stage, SERVERS.echo, stranger);
+    assert.ok(created > 0);
+    for (const refusal of refusals) assert.match(refusal, /limits\.memory\b/);
+    assert.ok(refusals.size > 0);
   },
 });
 
