@@ -229,7 +229,7 @@ export function boshEndpoint(shell: SessionShell): Handler {
       return { ...textAnswer(503, text, headers), closes: true };
     }
     shell.limits.met("http.max_body", shell.proxies.client(exchange).address);
-    const text = `A request may have at most ${config.http.maxBody} bytes.\n`;
+    const text = `A request may have at most ${config.http.maxBody} bytes (http.max_body).\n`;
     return { ...textAnswer(413, text, headers), closes: true };
   }
 }

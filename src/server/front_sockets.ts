@@ -45,7 +45,7 @@ const BACKLOG = 4_096;
 const KEEPALIVE = 45_000;
 
 /** What is said to a connection that is one too many, whatever it wants. */
-const TOO_MANY = "There are too many connections here now; come later.\n";
+const TOO_MANY = "There are too many connections here now; come later";
 const UNREAD = { method: "", minorVersion: 1, persistent: false, upgrade: undefined } as const;
 
 /** How often deadlines are looked at, and whether connections are accepted is seen to (milliseconds). */
@@ -193,7 +193,11 @@ class SocketsFront implements Listener, ConnectionHost {
     socket.on("error", () => {});
     // Nobody can read this where TLS is spoken.
     if (this.#listen.tls === undefined) {
-      const answer = textAnswer(503, TOO_MANY, this.common.for(undefined));
+      const answer = textAnswer(
+        503,
+        `${TOO_MANY} (listen.${limit}).\n`,
+        this.common.for(undefined),
+      );
       socket.end(writeAnswer(UNREAD, answer, { now: httpDate(), closes: true }));
     }
     socket.destroySoon();

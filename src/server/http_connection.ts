@@ -366,7 +366,11 @@ export class HttpConnection implements SocketOwner {
     // Who is slow with a body is told, unless earlier answers would have to come first.
     if (reader === undefined || this.#codec.unanswered > 1) return this.#destroy();
     this.answer(reader, {
-      ...textAnswer(408, "The request did not come in time.\n", this.#host.common.for(reader)),
+      ...textAnswer(
+        408,
+        "The request did not come in time (http.body_timeout).\n",
+        this.#host.common.for(reader),
+      ),
       closes: true,
     });
     reader.giveBody("broke-off");

@@ -8,7 +8,7 @@ import { besideSessions, head, SocketsStage } from "../support/sockets_stage.ts"
 import { settled, type Wire } from "../support/wire.ts";
 
 const REFUSAL =
-  /^HTTP\/1\.1 503 Service Unavailable\r\n(?:.+\r\n)*Connection: close\r\n\r\nThere are too many connections here now; come later\.\n$/;
+  /^HTTP\/1\.1 503 Service Unavailable\r\n(?:.+\r\n)*Connection: close\r\n\r\nThere are too many connections here now; come later \(listen\.max_connections(?:_per_address)?\)\.\n$/;
 
 async function isTaken(wire: Wire): Promise<boolean> {
   wire.write(head("/length"));
