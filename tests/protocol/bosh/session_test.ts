@@ -313,7 +313,7 @@ Deno.test("B-097 B-098 an answered rid gets the same bytes again, and its payloa
   assert.deepEqual(talk.take(), [answer!.replace("answer 1", "answer 2")]);
 });
 
-Deno.test("B-068 B-099 a held rid that is repeated has one answer, on all its connections: nobody can know which one the client reads", () => {
+Deno.test("B-068 B-099 a held rid that is repeated is answered on all its connections at first: nobody can know yet which one the client reads", () => {
   const talk = established();
   talk.client("rid='11'", "<message/>");
   talk.take();
