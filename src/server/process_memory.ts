@@ -16,9 +16,11 @@ const SHARE = 0.7;
  * there is none. Infinity where the process may not ask: an embedder's may lack the permission
  * `--allow-sys=systemMemoryInfo`.
  */
-export function controlGroupCeiling(): number {
+export function controlGroupCeiling(read = () => process.constrainedMemory()): number {
   try {
-    return process.constrainedMemory() * SHARE;
+    const limit = read();
+    // Systems without control groups have no number for it, or 0.
+    return limit > 0 ? limit * SHARE : Infinity;
   } catch {
     return Infinity;
   }

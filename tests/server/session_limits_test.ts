@@ -132,6 +132,8 @@ Deno.test("S-007 what a process has of memory can be read here", () => {
   const { resident, heap, heapLimit } = memoryUse();
   assert.ok(resident > 1e6 && heap > 1e6 && heapLimit > heap);
   assert.ok(controlGroupCeiling() > 1e6);
+  assert.equal(controlGroupCeiling(() => 1_000), 700);
+  assert.equal(controlGroupCeiling(() => 0), Infinity, "a system without control groups");
 });
 
 Deno.test("S-007 there is so much room for bodies that are being read; small ones need none", () => {
