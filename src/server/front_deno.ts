@@ -143,7 +143,8 @@ class DenoExchange implements Exchange {
 
   get bodyLength(): number | undefined {
     const declared = this.header("content-length");
-    if (declared !== undefined) return Number(declared);
+    // Whatever the platform lets through, what is counted by it must be a number.
+    if (declared !== undefined && /^\d{1,15}$/.test(declared)) return Number(declared);
     return this.#request.body === null ? 0 : undefined;
   }
 

@@ -360,8 +360,11 @@ export class HttpConnection implements SocketOwner {
   #expire(): void {
     if (this.#hasEnded) return this.#destroy();
     if (this.#waiting === "request") return this.#end();
-    const limit = this.#waiting === "head" ? "http.head_timeout" : "http.body_timeout";
-    this.#host.onLimit(limit, this.peer.address);
+    // Who has closed its side is not late with anything.
+    if (!this.#peerEnded) {
+      const limit = this.#waiting === "head" ? "http.head_timeout" : "http.body_timeout";
+      this.#host.onLimit(limit, this.peer.address);
+    }
     const reader = this.#reader;
     // Who is slow with a body is told, unless earlier answers would have to come first.
     if (reader === undefined || this.#codec.unanswered > 1) return this.#destroy();
