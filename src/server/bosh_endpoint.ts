@@ -132,7 +132,7 @@ export function boshEndpoint(shell: SessionShell): Handler {
       return pending.respond(farewell(sid, isScript) ?? terminal(condition, reason));
     }
     // XEP-0124 §19.1: a request in the clear for a session of TLS is none, and anybody may have sent it.
-    if (actor.isTls && !isTls(exchange)) return pending.refuse(inTheClear(exchange));
+    if (actor.isTls && !isTls(exchange)) return exchange.respond(inTheClear(exchange));
     if (body.type === "refused") return actor.refuse(body.condition, body.reason, pending);
     pending.watch(actor, actor.request(body, pending));
   }
@@ -308,11 +308,6 @@ class PendingRequest implements Asker, LossWatcher {
     }
     const type = script.type === "script" && contentType !== undefined ? contentType : SCRIPT;
     this.exchange.respond(scriptAnswer(script, body, withType(this.#headers, type)));
-  }
-
-  /** Its session is not to hear of it. */
-  refuse(answer: Answer): void {
-    this.exchange.respond(answer);
   }
 
   /** Its session has it under this number. */

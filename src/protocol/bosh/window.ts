@@ -18,7 +18,7 @@ export interface Asking {
 }
 
 /** How long a connection waits beside a newer one for the same rid (milliseconds). */
-export const PATIENCE = 500;
+const PATIENCE = 500;
 
 /** A processed request that has not been answered. */
 export interface Held extends Asking {
