@@ -107,7 +107,11 @@ export class ConnectionManager implements AsyncDisposable {
     };
     const everything: Service[] = ["bosh", "websocket", "discovery"];
     const onFault = (error: unknown) => this.fault(error);
-    this.fetch = denoFetch(this.handler(everything), { common: this.#common, onFault });
+    this.fetch = denoFetch(this.handler(everything), {
+      common: this.#common,
+      clock,
+      onFault,
+    });
   }
 
   /** What a listener with these services answers. */
@@ -121,7 +125,9 @@ export class ConnectionManager implements AsyncDisposable {
     const handle = this.handler(listen.serve);
     const common = this.#common;
     const onFault = (error: unknown) => this.fault(error);
-    if (listen.server === "deno") return listenDeno(listen, handle, { common, onFault });
+    if (listen.server === "deno") {
+      return listenDeno(listen, handle, { common, clock: this.#clock, onFault });
+    }
     return listenSockets(listen, handle, {
       timeouts: this.#http,
       common,

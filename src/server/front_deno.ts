@@ -4,6 +4,7 @@
  * not for a port that strangers reach.
  */
 import { isIP } from "node:net";
+import type { Appointment, Clock, Sleeper } from "../clock.ts";
 import { withoutMapping } from "../config/address.ts";
 import type { ListenConfig } from "../config/config.ts";
 import type {
@@ -23,6 +24,7 @@ import { type Listener, removeStaleSocket } from "./listener.ts";
 export interface DenoOptions {
   /** What the front's own answers carry. (Where the platform refuses a request itself, nothing can be added.) */
   readonly common: CommonHeaders;
+  readonly clock: Clock;
   /** Hears of our own mistakes. */
   readonly onFault: (error: unknown) => void;
 }
@@ -64,8 +66,9 @@ export async function listenDeno(
 /** A `Deno.serve` handler around ours; embedders mount it where they like. */
 export function denoFetch(
   handle: Handler,
-  options: DenoOptions,
+  own: DenoOptions,
 ): (request: Request, info: Deno.ServeHandlerInfo) => Promise<Response> {
+  const options = { ...own, newcomers: new Newcomers(own.clock) };
   return (request, info) =>
     new Promise((resolve) => {
       const exchange = new DenoExchange(request, info, resolve, options);
@@ -82,10 +85,55 @@ function toResponse(answer: Answer, exchange: Exchange): Response {
   // would wait for ever, and take separate connections when they are told to.
   const closes = answer.closes === true ||
     (answer.pipelines ?? pipelines(exchange.header("user-agent")));
-  return new Response(body ?? null, {
-    status,
-    headers: closes ? { ...headers, connection: "close" } : headers,
-  });
+  const response = new Response(body ?? null, { status });
+  // One that is made with headers has the platform register it with the garbage collector.
+  for (const name in headers) response.headers.set(name, headers[name]!);
+  if (closes) response.headers.set("connection", "close");
+  return response;
+}
+
+/** How long a request may be held before it is seen to whether its client leaves (milliseconds). */
+const WATCHED_AFTER = 250;
+
+/**
+ * Requests that have not been held for long. To watch one costs the platform a good part of what it does
+ * for a request and its answer, and most are answered at once. A client that leaves meanwhile is noticed
+ * as soon as its request is watched.
+ */
+class Newcomers implements Sleeper {
+  readonly #clock: Clock;
+  /** Places are emptied and not taken again: what a set has forgotten survives its collection for long. */
+  readonly #exchanges: (DenoExchange | undefined)[] = [];
+  #count = 0;
+  #appointment: Appointment | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Returns its place. */
+  add(exchange: DenoExchange): number {
+    this.#count++;
+    this.#appointment ??= this.#clock.after(WATCHED_AFTER, this);
+    return this.#exchanges.push(exchange) - 1;
+  }
+
+  /** It has been answered. */
+  delete(exchange: DenoExchange, place: number): void {
+    if (this.#exchanges[place] !== exchange) return;
+    this.#exchanges[place] = undefined;
+    if (--this.#count > 0) return;
+    this.#appointment?.cancel();
+    this.#appointment = undefined;
+    this.#exchanges.length = 0;
+  }
+
+  /** For the clock. */
+  wake(): void {
+    this.#appointment = undefined;
+    this.#count = 0;
+    for (const exchange of this.#exchanges.splice(0)) exchange?.watch();
+  }
 }
 
 class DenoExchange implements Exchange {
@@ -97,7 +145,10 @@ class DenoExchange implements Exchange {
   /** TLS of an embedder's own server is not known here. */
   readonly secure = false;
   readonly #resolve: (response: Response) => void;
-  readonly #options: DenoOptions;
+  readonly #options: DenoOptions & { readonly newcomers: Newcomers };
+  #watcher: LossWatcher | undefined;
+  /** Among the newcomers. */
+  #place = 0;
   #isAnswered = false;
   #upgraded: Response | undefined;
 
@@ -105,7 +156,7 @@ class DenoExchange implements Exchange {
     request: Request,
     info: Deno.ServeHandlerInfo,
     resolve: (response: Response) => void,
-    options: DenoOptions,
+    options: DenoOptions & { readonly newcomers: Newcomers },
   ) {
     this.#resolve = resolve;
     this.#options = options;
@@ -159,6 +210,7 @@ class DenoExchange implements Exchange {
       for (const [name, value] of Object.entries(answer.headers)) response.headers.set(name, value);
     }
     this.#isAnswered = true;
+    if (this.#watcher !== undefined) this.#options.newcomers.delete(this, this.#place);
     this.#resolve(response);
   }
 
@@ -179,9 +231,19 @@ class DenoExchange implements Exchange {
 
   onLost(watcher: LossWatcher): void {
     if (this.#isAnswered) return;
+    this.#watcher = watcher;
+    this.#place = this.#options.newcomers.add(this);
+  }
+
+  /** Has its watcher told of the loss of the client, also where that was before. */
+  watch(): void {
     const { signal } = this.#request;
-    if (signal.aborted) watcher.lost();
-    else signal.addEventListener("abort", () => watcher.lost(), { once: true });
+    if (signal.aborted) this.#lost();
+    else signal.addEventListener("abort", () => this.#lost(), { once: true });
+  }
+
+  #lost(): void {
+    this.attempt(() => this.#watcher?.lost());
   }
 
   async #body(max: number): Promise<Uint8Array | NoBody> {

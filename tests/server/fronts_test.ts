@@ -176,7 +176,9 @@ function listen(
   const { http, listen: [listen] } = configOf("");
   const config = { ...listen!, at };
   const common = new CommonHeaders(http);
-  if (currentFront() === "deno") return listenDeno(config, handler, { common, onFault });
+  if (currentFront() === "deno") {
+    return listenDeno(config, handler, { common, clock: systemClock, onFault });
+  }
   return listenSockets(config, handler, {
     timeouts: http,
     common,
