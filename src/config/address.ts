@@ -1,4 +1,4 @@
-import { isIP, isIPv4 } from "node:net";
+import { addressBytes } from "./address_bytes.ts";
 
 /**
  * Takes `host`, `host:port`, `[v6]`, `[v6]:port` and bare IPv6 apart; the host
@@ -7,11 +7,11 @@ import { isIP, isIPv4 } from "node:net";
 export function splitHostPort(
   text: string,
 ): { readonly host: string; readonly port: number | undefined } | undefined {
-  if (isIP(text) === 6) return { host: text, port: undefined };
+  if (isIPv6(text)) return { host: text, port: undefined };
   const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::([0-9]{1,5}))?$/.exec(text);
   if (match === null) return undefined;
   const [, bracketed, plain, port] = match;
-  if (bracketed !== undefined && isIP(bracketed) !== 6) return undefined;
+  if (bracketed !== undefined && !isIPv6(bracketed)) return undefined;
   return {
     host: (bracketed ?? plain)!,
     port: port === undefined ? undefined : Number(port),
@@ -26,7 +26,7 @@ export function joinHostPort(host: string, port: number): string {
 /** An IP address in its one canonical spelling; `undefined` when the text is none. Zones are not accepted. */
 export function canonicalAddress(text: string): string | undefined {
   if (isIPv4(text)) return text;
-  if (isIP(text) === 0 || text.includes("%")) return undefined;
+  if (!isIPv6(text) || text.includes("%")) return undefined;
   return new URL(`http://[${text}]`).hostname.slice(1, -1);
 }
 
@@ -42,6 +42,16 @@ export function withoutMapping(address: string): string {
   if (match === null) return address;
   const [high, low] = [parseInt(match[1]!, 16), parseInt(match[2]!, 16)];
   return [high >> 8, high & 255, low >> 8, low & 255].join(".");
+}
+
+/** Whether this is an IPv4 address in its usual spelling: four numbers. */
+export function isIPv4(text: string): boolean {
+  return addressBytes(text)?.length === 4;
+}
+
+/** Whether this is an IPv6 address, without brackets; it may have a zone. */
+export function isIPv6(text: string): boolean {
+  return addressBytes(text)?.length === 16;
 }
 
 /** Whether only this machine can reach a listener there; takes a {@link canonicalAddress} or `localhost`. */

@@ -1,5 +1,5 @@
-import { isIPv4 } from "node:net";
 import { domainToASCII } from "node:url";
+import { isIPv4 } from "./address.ts";
 import type { Config, DomainConfig } from "./config.ts";
 
 /**

@@ -1,24 +1,46 @@
-import { BlockList, isIP } from "node:net";
+import { addressBytes, startsWith } from "../config/address_bytes.ts";
+
+interface Range {
+  readonly first: Uint8Array;
+  /** Bits that its addresses have in common. */
+  readonly length: number;
+}
 
 /** Ranges of IP addresses, as the configuration has them: `address/length`. */
 export class AddressRanges {
-  readonly #ranges = new BlockList();
+  readonly #ranges: readonly Range[];
 
   constructor(ranges: readonly string[]) {
-    for (const range of ranges) {
+    this.#ranges = ranges.map((range) => {
       const [address = "", length] = range.split("/");
-      this.#ranges.addSubnet(address, Number(length), family(address));
-    }
+      const first = addressBytes(address) ?? new Uint8Array();
+      const bits = Number(length);
+      return bits >= CLOTHES && isMapped(first)
+        ? { first: undressed(first), length: bits - CLOTHES }
+        : { first, length: bits };
+    });
   }
 
-  /** Whether this address is in one of them; what is no address is in none. */
+  /** Whether this address is in one of them, in whatever zone; what is no address is in none. */
   has(address: string): boolean {
-    // A zone says on which of our interfaces a neighbour is.
-    const bare = address.replace(/%.*$/, "");
-    return isIP(bare) !== 0 && this.#ranges.check(bare, family(bare));
+    const bytes = addressBytes(address);
+    if (bytes === undefined) return false;
+    const one = isMapped(bytes) ? undressed(bytes) : bytes;
+    return this.#ranges.some(({ first, length }) =>
+      first.length === one.length && startsWith(one, first, length)
+    );
   }
 }
 
-function family(address: string): "ipv4" | "ipv6" {
-  return isIP(address) === 6 ? "ipv6" : "ipv4";
+/** What stands before an IPv4 address in an IPv6 address that carries it (RFC 4291 §2.5.5.2). */
+const MAPPED = addressBytes("::ffff:0:0")!;
+/** Bits of it. */
+const CLOTHES = 96;
+
+function isMapped(address: Uint8Array): boolean {
+  return address.length === MAPPED.length && startsWith(address, MAPPED, CLOTHES);
+}
+
+function undressed(address: Uint8Array): Uint8Array {
+  return address.subarray(CLOTHES / 8);
 }

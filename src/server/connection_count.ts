@@ -2,7 +2,7 @@
  * How many connections there are, in all and from each address, so that nobody can have all of
  * them. Whoever has one IPv6 address nearly always has the /64 around it (RFC 6177), so that counts as one.
  */
-import { isIP } from "node:net";
+import { isIPv6 } from "../config/address.ts";
 
 /** The limits, by the names of their keys. */
 export interface ConnectionLimits {
@@ -56,7 +56,7 @@ export class ConnectionCount {
 
 /** What counts as one address: an IPv4 address, or the first 64 bits of an IPv6 address. */
 export function addressGroup(address: string): string {
-  if (isIP(address) !== 6) return address;
+  if (!isIPv6(address)) return address;
   const [left = "", right] = address.replace(/%.*$/, "").split("::");
   const head = left === "" ? [] : left.split(":");
   if (right === undefined || head.length >= 4) return head.slice(0, 4).join(":");

@@ -3,7 +3,6 @@
  * of its own, and what a client sends while a request is held is buffered without bound, so it is
  * not for a port that strangers reach.
  */
-import { isIP } from "node:net";
 import type { Appointment, Clock, Sleeper } from "../clock.ts";
 import { withoutMapping } from "../config/address.ts";
 import type { ListenConfig } from "../config/config.ts";
@@ -19,7 +18,7 @@ import type {
   UpgradeOptions,
 } from "./exchange.ts";
 import { type CommonHeaders, pipelines, textAnswer } from "./http.ts";
-import { type Listener, removeStaleSocket } from "./listener.ts";
+import { type Listener, listenerUrl, removeStaleSocket } from "./listener.ts";
 
 export interface DenoOptions {
   /** What the front's own answers carry. (Where the platform refuses a request itself, nothing can be added.) */
@@ -31,10 +30,11 @@ export interface DenoOptions {
 
 /** Listens; throws what the platform throws when it cannot. */
 export async function listenDeno(
-  { at }: Pick<ListenConfig, "at">,
+  listen: Pick<ListenConfig, "at" | "tls">,
   handle: Handler,
   own: DenoOptions,
 ): Promise<Listener> {
+  const { at } = listen;
   const options = { onListen() {}, handler: denoFetch(handle, own) };
   // There is no TLS here.
   const replaceCertificates = () => {};
@@ -58,8 +58,7 @@ export async function listenDeno(
     port: at.port,
     tcpBacklog: 4096,
   });
-  const host = isIP(at.address) === 6 ? `[${at.address}]` : at.address;
-  const url = `http://${host}:${server.addr.port}`;
+  const url = listenerUrl(listen, server.addr.port);
   return { url, close: () => server.shutdown(), replaceCertificates };
 }
 

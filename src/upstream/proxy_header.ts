@@ -6,7 +6,7 @@
  * where that is an address of the same family, because where the client came in is not known to
  * every listener; servers look at the source alone.
  */
-import { addressBytes } from "./policy.ts";
+import { addressBytes } from "../config/address_bytes.ts";
 
 /** One end of a connection; an address that is not one stands for an end that is not known. */
 export interface Endpoint {

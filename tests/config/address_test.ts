@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { isIP } from "node:net";
 import {
   canonicalAddress,
+  isIPv4,
+  isIPv6,
   isLoopback,
   joinHostPort,
   splitHostPort,
@@ -50,5 +53,47 @@ Deno.test("isLoopback() holds for 127.0.0.0/8, ::1 and localhost only", () => {
     const address of ["0.0.0.0", "::", "12.7.0.1", "128.0.0.1", "127.example.org", "::ffff:7f00:1"]
   ) {
     assert.equal(isLoopback(address), false, address);
+  }
+});
+
+Deno.test("isIPv4() and isIPv6() know what the platform's isIP() does", () => {
+  const pieces = [
+    "",
+    "0",
+    "1",
+    "01",
+    "255",
+    "256",
+    "fFfF",
+    "12345",
+    "g",
+    ":",
+    "::",
+    ".",
+    "%lo",
+    " ",
+  ];
+  const texts = pieces.flatMap((a) => pieces.flatMap((b) => pieces.map((c) => a + b + c)));
+  for (
+    const text of [
+      ...texts,
+      ...texts.flatMap((
+        text,
+      ) => [`1.2.3${text}`, `${text}.2.3.4`, `1:2:3:4:5${text}`, `::${text}`]),
+      ...["1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8", "1:2:3:4::5:6:7:8"],
+      ...[
+        "1:2:3:4:5:6:1.2.3.4",
+        "1:2:3:4:5:6:7:1.2.3.4",
+        "::1.2.3.4:5",
+        "1.2.3.4::",
+        "::ffff:1.2.3.04",
+      ],
+    ]
+  ) {
+    // A zone is whatever follows the sign, and nobody asks whether it can be one.
+    if (text.includes("%") && !/^[^%]*%[0-9A-Za-z.:-]+$/.test(text)) continue;
+    const expected = isIP(text);
+    assert.equal(isIPv4(text), expected === 4, text);
+    assert.equal(isIPv6(text), expected === 6, text);
   }
 });

@@ -2,8 +2,8 @@
 
 import { Buffer } from "node:buffer";
 import { createSocket, type Socket } from "node:dgram";
+import { sameAddress } from "../../config/address_bytes.ts";
 import { NetworkError } from "../failure.ts";
-import { sameAddress } from "../policy.ts";
 import { encodeQuery, type Question, readReply, type Reply } from "./message.ts";
 
 export interface ServerAddress {
