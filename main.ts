@@ -1,11 +1,21 @@
 import { type Invocation, parseArguments, UsageError } from "./src/commands/arguments.ts";
-import { checkCommand, type Output } from "./src/commands/check.ts";
+import type { Output } from "./src/commands/check.ts";
 import { loadConfig } from "./src/config/load.ts";
 import { ConfigError } from "./src/config/mistakes.ts";
 import { version } from "./src/version.ts";
 
 // deno-lint-ignore no-console
 const output: Output = { stdout: console.log, stderr: console.error };
+
+/**
+ * What these commands need is loaded when they run: serving does not pay for the demo. Deno reads all that
+ * an `import` names itself, as soon as the program starts and whether or not it comes to that; `.ci/compile.ts`
+ * tells it of these.
+ */
+const [CHECK, DEMO]: readonly [string, string] = [
+  "./src/commands/check.ts",
+  "./src/commands/demo.ts",
+];
 
 /** Runs what the command line asks for; the result is the exit status. */
 async function run(invocation: Invocation): Promise<number> {
@@ -17,16 +27,17 @@ async function run(invocation: Invocation): Promise<number> {
     case "version":
       output.stdout(`causeway ${version}`);
       return 0;
-    case "check":
+    case "check": {
+      const { checkCommand }: typeof import("./src/commands/check.ts") = await import(CHECK);
       return checkCommand({ file: invocation.file, env }, output);
+    }
     case "serve": {
       const load = () => loadConfig({ file: invocation.file, env, flags: invocation.flags });
-      // What a command needs is loaded when it runs: serving does not pay for the demo.
       const { serveCommand } = await import("./src/commands/serve.ts");
       return await serveCommand(load, output);
     }
     case "demo": {
-      const { demoCommand } = await import("./src/commands/demo.ts");
+      const { demoCommand }: typeof import("./src/commands/demo.ts") = await import(DEMO);
       return await demoCommand(output);
     }
     default:

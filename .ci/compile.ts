@@ -12,7 +12,12 @@ const OUTPUT = "dist/causeway";
  * compilers an idle session has 4 KiB less to carry (of 3,000), and a BOSH round trip 6 % less to do.
  */
 const MEMORY = "--v8-flags=--max-semi-space-size=2,--heap-growing-percent=20,--no-maglev";
-const ARGUMENTS = ["compile", "-P", MEMORY, "--exclude-unused-npm", "--output", OUTPUT, "main.ts"];
+/** Commands that `main.ts` loads when they run, so Deno does not find them by itself. */
+const COMMANDS = ["check", "demo"].flatMap((name) => ["--include", `src/commands/${name}.ts`]);
+const ARGUMENTS = [
+  ...["compile", "-P", MEMORY, ...COMMANDS],
+  ...["--exclude-unused-npm", "--output", OUTPUT, "main.ts"],
+];
 /** What the program reads or loads only when it is used; Deno lists what it embeds. */
 const EMBEDDED = ["strophe.js", "smol-toml", "demo"];
 

@@ -9,7 +9,6 @@ import { TrustedProxies } from "./server/client_address.ts";
 import { discoveryRoutes } from "./server/discovery.ts";
 import type { Handler } from "./server/exchange.ts";
 import { denoFetch, listenDeno } from "./server/front_deno.ts";
-import { listenSockets } from "./server/front_sockets.ts";
 import { CommonHeaders, type Route, router, withHeaders } from "./server/http.ts";
 import { LimitReports } from "./server/limit_reports.ts";
 import type { Listener } from "./server/listener.ts";
@@ -66,7 +65,7 @@ export class ConnectionManager implements AsyncDisposable {
     const limits = new LimitReports(clock, onEvent);
     this.#limits = limits;
     const memory = new MemoryCeiling({
-      ceiling: config.limits.memory ?? controlGroupCeiling(),
+      ceiling: () => config.limits.memory ?? controlGroupCeiling(),
       clock,
       measure: memoryUse,
     });
@@ -121,17 +120,18 @@ export class ConnectionManager implements AsyncDisposable {
   }
 
   /** Opens a listener; rejects with what the platform says when it cannot. */
-  listen(listen: ListenConfig): Promise<Listener> {
+  async listen(listen: ListenConfig): Promise<Listener> {
     const handle = this.handler(listen.serve);
     const common = this.#common;
     const onFault = (error: unknown) => this.fault(error);
-    if (listen.server === "deno") {
-      return listenDeno(listen, handle, { common, clock: this.#clock, onFault });
-    }
-    return listenSockets(listen, handle, {
+    const clock = this.#clock;
+    if (listen.server === "deno") return await listenDeno(listen, handle, { common, clock, onFault });
+    // With it come two codecs and `node:net`, for nothing where Deno's own server does all.
+    const { listenSockets } = await import("./server/front_sockets.ts");
+    return await listenSockets(listen, handle, {
       timeouts: this.#http,
       common,
-      clock: this.#clock,
+      clock,
       trusts: (peer) => this.#proxies.trusts(peer),
       onLimit: (limit, address) => this.#limits.met(limit, address),
       onHandshakeFailed: (failure) => this.#emit({ type: "handshake-failed", ...failure }),

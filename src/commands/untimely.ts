@@ -1,12 +1,12 @@
-import { X509Certificate } from "node:crypto";
 import type { Config } from "../config/config.ts";
+import { nodeCrypto } from "../config/node_crypto.ts";
 import { namesOf } from "../config/tls_kind.ts";
 
 /** What is to be said of listeners' certificates that no client accepts at `now` (milliseconds since 1970). */
 export function untimelyCertificates({ listen }: Pick<Config, "listen">, now: number): string[] {
   const certificates = listen.flatMap(({ tls }) => tls?.certificates ?? []);
   return [...new Set(certificates.map(({ cert }) => cert))].flatMap((cert) => {
-    const { validFromDate, validToDate } = new X509Certificate(cert);
+    const { validFromDate, validToDate } = new (nodeCrypto().X509Certificate)(cert);
     const names = describeNames(cert);
     if (validToDate.getTime() <= now) {
       return [`the certificate of ${names} has expired on ${day(validToDate)}; get a new one`];

@@ -1,8 +1,8 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
 import { parse } from "smol-toml";
 import { canonicalAddress, splitHostPort } from "./address.ts";
 import type { ConnectTarget } from "./config.ts";
 import { domainKey, domainPattern } from "./domains.ts";
+import { nodeCrypto } from "./node_crypto.ts";
 
 /** How the values of a key are read. What comes out is legal; what is not is reported. */
 export interface Kind<T> {
@@ -335,7 +335,7 @@ export const certificateFile: Kind<string> = text((path, site) => {
   if (certificates === null) return site.report(`${show(path)} holds no certificate; ${right}`);
   for (const [index, certificate] of certificates.entries()) {
     try {
-      new X509Certificate(certificate);
+      new (nodeCrypto().X509Certificate)(certificate);
     } catch {
       return site.report(`certificate ${index + 1} in ${show(path)} is damaged; ${right}`);
     }
@@ -348,7 +348,7 @@ export const privateKeyFile: Kind<string> = text((path, site) => {
   const content = textFile.read(path, site);
   if (content === undefined) return undefined;
   try {
-    const { asymmetricKeyType: type = "" } = createPrivateKey(content);
+    const { asymmetricKeyType: type = "" } = nodeCrypto().createPrivateKey(content);
     // The platform's TLS signs with no other.
     if (["rsa", "ec", "ed25519"].includes(type)) return content;
     return site.report(`${show(path)} holds a key of type ${type}; use one of RSA, EC or Ed25519`);

@@ -1,4 +1,3 @@
-import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isLoopback, joinHostPort } from "./address.ts";
 import type { Config, DomainConfig, ListenConfig } from "./config.ts";
 import { findDomain } from "./domains.ts";
@@ -7,6 +6,7 @@ import type { Draft, Settings, Table } from "./draft.ts";
 import { domainKeys, sections } from "./keys.ts";
 import type { SingleSection } from "./keys.ts";
 import type { Place } from "./mistakes.ts";
+import { nodeCrypto } from "./node_crypto.ts";
 
 /**
  * Makes the draft the configuration, and reports to it what does not fit
@@ -264,6 +264,7 @@ function checkCertificates(draft: Draft): void {
       );
     }
     if (one !== undefined && client_cert !== undefined && client_key !== undefined) {
+      const { createPrivateKey, X509Certificate } = nodeCrypto();
       if (!new X509Certificate(client_cert).checkPrivateKey(createPrivateKey(client_key))) {
         draft.contradiction(
           ["domains", "upstream.client_cert", "upstream.client_key"],

@@ -1,7 +1,8 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import type { CertificateConfig } from "./config.ts";
 import { certificateFile, isTable, show, textFile } from "./kinds.ts";
 import type { Kind, Site } from "./kinds.ts";
+import { nodeCrypto } from "./node_crypto.ts";
 import { nearest } from "./suggest.ts";
 import { isVersion3 } from "./x509.ts";
 
@@ -35,7 +36,7 @@ export const authorityFile: Kind<string> = {
     const certificates = certificateFile.read(value, site);
     const blocks = certificates?.split(/(?<=-----END CERTIFICATE-----\n)/) ?? [];
     // Whoever shows one of these to the platform need not have its key.
-    const old = blocks.findIndex((pem) => !isVersion3(new X509Certificate(pem).raw));
+    const old = blocks.findIndex((pem) => !isVersion3(new (nodeCrypto().X509Certificate)(pem).raw));
     return old < 0 ? certificates : site.report(
       `certificate ${old + 1} in ${show(value)} is not of X.509 version 3, and anybody could ` +
         "show it as his own; leave it out, or get one of version 3",
@@ -49,7 +50,7 @@ export const authorityFile: Kind<string> = {
  * they are written there (`*.example.org`). The common name counts for nothing (RFC 9525 §2).
  */
 export function namesOf(cert: string): string[] {
-  const names = new X509Certificate(cert).subjectAltName ?? "";
+  const names = new (nodeCrypto().X509Certificate)(cert).subjectAltName ?? "";
   return [...names.matchAll(/(?:^|, )DNS:([^,"]+)/g)].map(([, name]) => name!.toLowerCase());
 }
 
@@ -75,7 +76,7 @@ function readCertificate(table: unknown, site: Site): CertificateConfig | undefi
   if (!has("key") || (locked && password === undefined)) return undefined;
   const key = readKey(table.key, password, within(site, "key"));
   if (cert === undefined || key === undefined) return undefined;
-  if (!new X509Certificate(cert).checkPrivateKey(key)) {
+  if (!new (nodeCrypto().X509Certificate)(cert).checkPrivateKey(key)) {
     return within(site, "key").report(
       "this is not the key of the first certificate in cert; write the two that were made " +
         "together, and let the server's own certificate come first in its file, then its chain",
@@ -91,7 +92,10 @@ function readKey(path: unknown, password: string | undefined, site: Site): KeyOb
   try {
     // Editors end a file with a line end, which is no part of the password.
     const passphrase = password?.replace(/\r?\n$/, "");
-    key = createPrivateKey({ key: content, ...(passphrase === undefined ? {} : { passphrase }) });
+    key = nodeCrypto().createPrivateKey({
+      key: content,
+      ...(passphrase === undefined ? {} : { passphrase }),
+    });
   } catch {
     if (!/ENCRYPTED/.test(content)) {
       return site.report(

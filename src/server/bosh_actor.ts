@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import { Alarm } from "../clock.ts";
+import { nodeCrypto } from "../config/node_crypto.ts";
 import type { BoshAction } from "../protocol/bosh/actions.ts";
 import type { CreationRequest, SessionRequest, StreamRequest } from "../protocol/bosh/body.ts";
 import type { TerminalCondition } from "../protocol/bosh/conditions.ts";
@@ -96,7 +96,7 @@ export class BoshActor implements Actor {
     this.isScript = init.assembler !== undefined;
     this.#pipelines = init.pipelines;
     this.isTls = init.isTls;
-    this.name = createHash("sha256").update(this.#sid).digest("hex").slice(0, 8);
+    this.name = nodeCrypto().createHash("sha256").update(this.#sid).digest("hex").slice(0, 8);
     this.#created = clock.now();
     this.#alarm = new Alarm(clock, this);
     this.#target = init.target;
@@ -344,5 +344,5 @@ interface Waiting {
 const NONE: readonly Waiting[] = [];
 
 function sha1(text: string): string {
-  return createHash("sha1").update(text).digest("hex");
+  return nodeCrypto().createHash("sha1").update(text).digest("hex");
 }

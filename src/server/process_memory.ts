@@ -1,5 +1,4 @@
 /** What this process has of memory, and how much it may have before the system ends it. */
-import process from "node:process";
 import { getHeapStatistics } from "node:v8";
 import type { MemoryUse } from "./memory_guard.ts";
 
@@ -16,7 +15,7 @@ const SHARE = 0.7;
  * there is none. Infinity where the process may not ask: an embedder's may lack the permission
  * `--allow-sys=systemMemoryInfo`.
  */
-export function controlGroupCeiling(read = () => process.constrainedMemory()): number {
+export function controlGroupCeiling(read = () => globalThis.process.constrainedMemory()): number {
   try {
     const limit = read();
     // Systems without control groups have no number for it, or 0.

@@ -4,7 +4,6 @@
  */
 
 import { dialDeno } from "./dial_deno.ts";
-import { dialNode } from "./dial_node.ts";
 import { NamingPipe } from "./naming_pipe.ts";
 
 export { hostAndPort } from "./dial_words.ts";
@@ -74,6 +73,8 @@ export type Dial = (
  */
 export const dial: Dial = async (place, tls, signal) => {
   if (tls === undefined) return await dialDeno(place, signal);
+  // Loaded once it is needed: `node:tls` brings as much with it as all that this program has itself.
+  const { dialNode } = await import("./dial_node.ts");
   const byAuthority = tls.verify && tls.fingerprints.length === 0 && tls.ca !== undefined;
   const pipe = await (byAuthority ? dialDeno : dialNode)(place, signal);
   return new NamingPipe(pipe, (signal) => dialNode(place, signal));

@@ -107,7 +107,7 @@ Deno.test("S-007 memory is tight above the ceiling, and until a twentieth of it 
   const use = { resident: 900, heap: 10, heapLimit: 100 };
   let measured = 0;
   const memory = new MemoryCeiling({
-    ceiling: 1_000,
+    ceiling: () => 1_000,
     clock,
     measure: () => (measured++, { ...use }),
   });

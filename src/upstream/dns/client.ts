@@ -1,7 +1,7 @@
 import type { Appointment, Clock } from "../../clock.ts";
 import { NetworkError } from "../failure.ts";
 import { type Answer, answerOf, MAX_ALIASES } from "./answer.ts";
-import { Exchange, type ServerAddress } from "./exchange.ts";
+import type { Exchange, ServerAddress } from "./exchange.ts";
 import { encodeQuery, type Question, type Reply } from "./message.ts";
 
 /**
@@ -90,6 +90,8 @@ export class DnsClient {
     servers: readonly ServerAddress[],
     signal: AbortSignal,
   ): Promise<Reply> {
+    // With it comes `node:dgram`, which nobody needs who looks nothing up.
+    const { Exchange } = await import("./exchange.ts");
     signal.throwIfAborted();
     const answered = new AbortController();
     const ended = AbortSignal.any([signal, answered.signal]);

@@ -1,6 +1,5 @@
 /** What the machine knows of names: whom to ask, and what need not be asked. */
 
-import { lookup } from "node:dns/promises";
 import { NetworkError } from "../failure.ts";
 import { addressKind } from "../policy.ts";
 import type { ServerAddress } from "./exchange.ts";
@@ -36,6 +35,7 @@ export function system(
       return (await names.content())?.get(name);
     },
     async lookup(name) {
+      const { lookup } = await import("node:dns/promises");
       try {
         return (await lookup(name, { all: true })).map(({ address }) => address);
       } catch (cause) {
