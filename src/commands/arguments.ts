@@ -1,4 +1,3 @@
-import { parseArgs } from "node:util";
 import type { ServeFlags } from "../config/overrides.ts";
 import { nearest } from "../config/suggest.ts";
 
@@ -22,16 +21,7 @@ export class UsageError extends Error {
 
 /** Reads the command line (without the program's name). Throws {@link UsageError}. */
 export function parseArguments(args: readonly string[]): Invocation {
-  const { tokens } = parseArgs({
-    args: [...args],
-    options: OPTIONS,
-    // Its own messages say neither what is near nor what there is.
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  });
-  const positionals = tokens.filter((token) => token.kind === "positional");
-  const options = tokens.filter((token) => token.kind === "option");
+  const { positionals, options } = readWords(args);
   const [word = "serve", ...operands] = positionals.map(({ value }) => value);
   const command = (Object.keys(COMMANDS) as Command[]).find((known) => known === word);
   if (command === undefined) {
@@ -82,15 +72,57 @@ export function parseArguments(args: readonly string[]): Invocation {
   }
 }
 
-function checkOption(
-  { name, rawName, value, inlineValue }: {
-    readonly name: string;
-    readonly rawName: string;
-    readonly value?: string | undefined;
-    readonly inlineValue?: boolean | undefined;
-  },
-  command: Command,
-): void {
+interface Option {
+  /** Without hyphens, and in full where it was written short. */
+  readonly name: string;
+  /** As it was written. */
+  readonly rawName: string;
+  readonly value: string | undefined;
+  /** The value stands in the same word, behind a `=`. */
+  readonly inlineValue: boolean;
+  /** Its place among the words. */
+  readonly index: number;
+}
+
+interface Positional {
+  readonly value: string;
+  readonly index: number;
+}
+
+/**
+ * Takes the words of a command line for what they are in every program, and judges nothing. (`parseArgs` of
+ * `node:util` does the same; it takes a megabyte, in a process that has no other use for its module.)
+ */
+function readWords(
+  args: readonly string[],
+): { readonly positionals: Positional[]; readonly options: Option[] } {
+  const positionals: Positional[] = [];
+  const options: Option[] = [];
+  let isOver = false;
+  for (let index = 0; index < args.length; index++) {
+    const word = args[index]!;
+    if (word === "--" && !isOver) {
+      isOver = true;
+      continue;
+    }
+    const match = isOver ? null : /^(--?)(=?[^=]+)(?:=([^]*))?$/.exec(word);
+    if (match === null) {
+      positionals.push({ value: word, index });
+      continue;
+    }
+    const [, hyphens, written = "", inline] = match;
+    const name = hyphens === "-" && written === "h" ? "help" : written;
+    const wantsValue = Object.hasOwn(OPTIONS, name) &&
+      OPTIONS[name as keyof typeof OPTIONS].type === "string";
+    const option = { name, rawName: `${hyphens}${written}`, index };
+    const inlineValue = inline !== undefined;
+    const value = inline ?? (wantsValue ? args[++index] : undefined);
+    options.push({ ...option, value, inlineValue });
+  }
+  return { positionals, options };
+}
+
+function checkOption({ name, rawName, value, inlineValue }: Option, command: Command): void {
   const known = [...COMMANDS[command].options, "help", "version"];
   if (!known.includes(name)) {
     const right = meant(name, known, (option) => `--${option}`);
@@ -114,11 +146,11 @@ type Command = "serve" | "check" | "demo";
 
 const OPTIONS = {
   config: { type: "string" },
-  listen: { type: "string", multiple: true },
-  domain: { type: "string", multiple: true },
+  listen: { type: "string" },
+  domain: { type: "string" },
   "log-level": { type: "string" },
   "log-format": { type: "string" },
-  help: { type: "boolean", short: "h" },
+  help: { type: "boolean" },
   version: { type: "boolean" },
 } as const;
 

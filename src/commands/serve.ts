@@ -5,7 +5,7 @@ import type { Listener } from "../server/listener.ts";
 import type { Route } from "../server/http.ts";
 import { version } from "../version.ts";
 import type { Output } from "./check.ts";
-import { reloadCertificates, type Reloading } from "./reload.ts";
+import type { Reloading } from "./reload.ts";
 import { untimelyCertificates } from "./untimely.ts";
 import { UNVERIFIED, unverifiedDomains } from "./unverified.ts";
 
@@ -83,9 +83,10 @@ export async function serveCommand(load: () => Config, output: Output): Promise<
   const log = new Log({ ...config.log, write: writeStandardError, now: Date.now });
   let service: Service | undefined;
   // Who has no ears for it yet would be ended by it.
-  Deno.addSignalListener("SIGHUP", () => {
+  Deno.addSignalListener("SIGHUP", async () => {
     if (service === undefined) return;
     try {
+      const { reloadCertificates } = await import("./reload.ts");
       reloadCertificates(load, { config, replace: service.replaceCertificates, log });
     } catch (error) {
       eventLogger(log)({ type: "fault", session: undefined, error });

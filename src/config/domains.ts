@@ -1,4 +1,3 @@
-import { domainToASCII } from "node:url";
 import { isIPv4 } from "./address.ts";
 import type { Config, DomainConfig } from "./config.ts";
 
@@ -10,12 +9,22 @@ import type { Config, DomainConfig } from "./config.ts";
 export function domainKey(name: string): string | undefined {
   // A stranger chooses the length: nothing that DNS could hold is lost by not looking further.
   if (name.length > 1024) return undefined;
-  const ascii = domainToASCII(name).toLowerCase();
+  const ascii = asciiName(name);
   const key = ascii.endsWith(".") ? ascii.slice(0, -1) : ascii;
   if (key.length > 253) return undefined;
   const labels = key.split(".");
   if (!labels.every((label) => LABEL.test(label))) return undefined;
   return isOddAddress(key) ? undefined : key;
+}
+
+/**
+ * A name in A-labels (RFC 5890) and lower case; empty or no host name where there is no such thing.
+ * Names that are nothing but letters, digits and the like are that already, and nearly all are.
+ */
+export function asciiName(name: string): string {
+  // Labels that say they are A-labels are looked at: they may say so wrongly.
+  if (/^[a-z0-9._-]*$/i.test(name) && !/(?:^|\.)xn--/i.test(name)) return name.toLowerCase();
+  return globalThis.process.getBuiltinModule("node:url").domainToASCII(name).toLowerCase();
 }
 
 /**

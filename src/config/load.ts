@@ -1,4 +1,3 @@
-import { dirname, isAbsolute, join } from "node:path";
 import type { Config } from "./config.ts";
 import { Draft } from "./draft.ts";
 import { readDocument } from "./file.ts";
@@ -53,6 +52,12 @@ function readFileInto(draft: Draft, file: string, readFile: (path: string) => st
   return readDocument(draft, document.replace(/^\uFEFF/, ""), {
     source: file,
     // A path in the file is relative to the file, so that it means the same from everywhere.
-    readFile: (path) => readFile(isAbsolute(path) ? path : join(dirname(file), path)),
+    readFile: (path) => readFile(beside(file, path)),
   });
+}
+
+/** A path that is absolute, or relative to the folder of `file`. */
+function beside(file: string, path: string): string {
+  const { dirname, isAbsolute, join } = globalThis.process.getBuiltinModule("node:path");
+  return isAbsolute(path) ? path : join(dirname(file), path);
 }

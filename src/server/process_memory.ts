@@ -1,10 +1,13 @@
 /** What this process has of memory, and how much it may have before the system ends it. */
-import { getHeapStatistics } from "node:v8";
 import type { MemoryUse } from "./memory_guard.ts";
 
 export function memoryUse(): MemoryUse {
   const { rss, heapUsed } = Deno.memoryUsage();
-  return { resident: rss, heap: heapUsed, heapLimit: getHeapStatistics().heap_size_limit };
+  return { resident: rss, heap: heapUsed, heapLimit: heapLimit() };
+}
+
+function heapLimit(): number {
+  return globalThis.process.getBuiltinModule("node:v8").getHeapStatistics().heap_size_limit;
 }
 
 /** What of a control group's limit the process may have itself: the system's buffers for its sockets count too, and so does what ending all sessions takes. */

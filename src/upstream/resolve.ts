@@ -4,9 +4,8 @@
  * where there are none the domain itself on port 5222.
  */
 
-import { domainToASCII } from "node:url";
 import type { Appointment, Clock } from "../clock.ts";
-import { isOddAddress } from "../config/domains.ts";
+import { asciiName, isOddAddress } from "../config/domains.ts";
 import type { Data, RecordType, SrvRecord } from "./dns/message.ts";
 import type { Resolver } from "./dns/resolver.ts";
 import { NetworkError } from "./failure.ts";
@@ -36,7 +35,7 @@ export interface ResolveOptions {
 export function asciiDomain(domain: string): string | undefined {
   const address = domain.replace(/^\[(.*)\]$/, "$1");
   if (addressKind(address) !== "invalid") return address.toLowerCase();
-  const ascii = domainToASCII(domain).toLowerCase().replace(/\.$/, "");
+  const ascii = asciiName(domain).replace(/\.$/, "");
   return ascii.length <= 253 && isHostName(ascii) ? ascii : undefined;
 }
 

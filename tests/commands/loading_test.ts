@@ -57,14 +57,14 @@ Deno.test("a program that serves reads nothing of the demo, nor of other command
 const SERVING = ["main.ts", "src/commands/serve.ts"];
 const isRun = ({ isDynamic = false }: Dependency) => !isDynamic;
 
-Deno.test("where Deno's server listens, neither our codecs nor most of the platform's node layer is loaded", async () => {
+Deno.test("where Deno's server listens, neither our codecs nor anything of the platform's node layer is loaded", async () => {
   const loaded = await reached(SERVING, isRun);
   for (const module of ["server/front_deno", "upstream/tcp_connector", "protocol/bosh/session"]) {
     assert.ok(loaded.has(`src/${module}.ts`), module);
   }
   const needless = [...loaded].filter((module) =>
     /^src\/protocol\/(?:http1|rfc6455)\/|front_sockets|tls_layer|dial_node/.test(module) ||
-    /^node:(?:crypto|dgram|dns|http|net|process|stream|tls)/.test(module)
+    module.startsWith("node:")
   );
   assert.deepEqual(needless, []);
 });

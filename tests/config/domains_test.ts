@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { domainKey, domainPattern, findDomain } from "../../src/config/domains.ts";
+import { domainToASCII } from "node:url";
+import { asciiName, domainKey, domainPattern, findDomain } from "../../src/config/domains.ts";
 import { load } from "../support/configuration.ts";
 
 Deno.test("B-034 domainKey() makes spellings of one domain equal", () => {
@@ -129,4 +130,32 @@ Deno.test("findDomain() gives the common upstream when no domain is named", () =
   const config = load(`upstream.connect_timeout = 3`);
   assert.equal(findDomain(config, "example.net"), config.upstream);
   assert.equal(config.upstream.connectTimeout, 3000);
+});
+
+Deno.test("asciiName() says of every name what the platform says, with and without asking it", () => {
+  const pieces = [
+    "a",
+    "Z",
+    "0",
+    "_",
+    "-",
+    ".",
+    "..",
+    "xn--",
+    "--",
+    "é",
+    "ß",
+    "。",
+    "%61",
+    " ",
+    "@",
+  ];
+  for (const a of pieces) {
+    for (const b of pieces) {
+      for (const c of pieces) {
+        const name = a + b + c;
+        assert.equal(asciiName(name), domainToASCII(name).toLowerCase(), name);
+      }
+    }
+  }
 });
