@@ -16,7 +16,7 @@ import { type ConnectionHost, HttpConnection, type Timeouts } from "./http_conne
 import { httpDate } from "./http_date.ts";
 import { type Listener, listenerUrl, removeStaleSocket } from "./listener.ts";
 import type { SocketOwner } from "./owned_socket.ts";
-import { TlsLayer } from "./tls_layer.ts";
+import type { TlsLayer } from "./tls_layer.ts";
 
 export interface SocketsOptions {
   readonly timeouts: Timeouts;
@@ -59,7 +59,12 @@ export async function listenSockets(
 ): Promise<Listener> {
   const { at } = listen;
   if ("unix" in at) await removeStaleSocket(at.unix);
-  const front = new SocketsFront(listen, handle, options);
+  let tls: TlsLayer | undefined;
+  if (listen.tls !== undefined) {
+    const { TlsLayer } = await import("./tls_layer.ts");
+    tls = new TlsLayer(listen.tls);
+  }
+  const front = new SocketsFront(listen, { handle, tls, options });
   await front.open();
   return front;
 }
@@ -83,7 +88,11 @@ class SocketsFront implements Listener, ConnectionHost {
   #nextTick: Appointment | undefined;
   #whenEmpty: (() => void) | undefined;
 
-  constructor(listen: ListenConfig, handle: Handler, options: SocketsOptions) {
+  constructor(listen: ListenConfig, { handle, tls, options }: {
+    readonly handle: Handler;
+    readonly tls: TlsLayer | undefined;
+    readonly options: SocketsOptions;
+  }) {
     const { timeouts, common, trusts, onFault, onLimit } = options;
     this.handle = handle;
     this.timeouts = timeouts;
@@ -92,7 +101,7 @@ class SocketsFront implements Listener, ConnectionHost {
     this.onLimit = onLimit;
     this.#listen = listen;
     this.#options = options;
-    this.#tls = listen.tls && new TlsLayer(listen.tls);
+    this.#tls = tls;
     this.#count = new ConnectionCount(listen, (address) => trusts({ address, port: 0 }));
     this.#server = createServer({
       // Who ends a connection, and when, is HTTP's business and WebSocket's.

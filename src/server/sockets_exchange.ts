@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { nodeCrypto } from "../config/node_crypto.ts";
 import type { Request } from "../protocol/http1/request.ts";
 import { readHandshake } from "../protocol/rfc6455/handshake.ts";
 import type {
@@ -75,7 +75,7 @@ export class SocketsExchange implements Exchange {
     const { method, minorVersion } = this.request;
     const handshake = readHandshake(
       { method, httpMinor: minorVersion, header: (name) => this.header(name) },
-      (text) => createHash("sha1").update(text).digest("hex"),
+      (text) => nodeCrypto().createHash("sha1").update(text).digest("hex"),
     );
     if (handshake.type !== "accepted") return undefined;
     const { protocol } = options;
