@@ -125,7 +125,9 @@ export class ConnectionManager implements AsyncDisposable {
     const common = this.#common;
     const onFault = (error: unknown) => this.fault(error);
     const clock = this.#clock;
-    if (listen.server === "deno") return await listenDeno(listen, handle, { common, clock, onFault });
+    if (listen.server === "deno") {
+      return await listenDeno(listen, handle, { common, clock, onFault });
+    }
     // With it come two codecs and `node:net`, for nothing where Deno's own server does all.
     const { listenSockets } = await import("./server/front_sockets.ts");
     return await listenSockets(listen, handle, {
