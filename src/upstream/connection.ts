@@ -10,6 +10,7 @@ import type { Payload } from "../protocol/xml/payload.ts";
 import type { Pipe, TlsOptions } from "./dial.ts";
 import { NetworkError, within } from "./failure.ts";
 import { Outbox } from "./outbox.ts";
+import { ReadBuffer } from "./read_buffer.ts";
 
 /** What a connection tells its owner; nothing but `unsent` after `ended`. */
 export interface ConnectionEvents {
@@ -36,10 +37,6 @@ export interface ConnectionOptions {
   readonly clock: Clock;
 }
 
-/** Bytes of the buffer that waits in an idle connection; it is there for as long as the connection is. */
-const IDLE_BUFFER = 512;
-/** Bytes of the buffer that takes over while reads fill the idle one. */
-const BUSY_BUFFER = 16_384;
 /** Milliseconds that the last bytes may take to leave. */
 const FLUSH_TIMEOUT = 2_000;
 
@@ -63,7 +60,7 @@ export class Connection {
   #ended = false;
   #flowing = true;
   #resume: (() => void) | undefined;
-  #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(IDLE_BUFFER);
+  readonly #buffer = new ReadBuffer();
   readonly #outbox = new Outbox();
   /** For those who wait until nothing is left to be written. */
   #idle: PromiseWithResolvers<void> | undefined;
@@ -152,23 +149,19 @@ export class Connection {
       return;
     }
     this.#resume = undefined;
-    this.#pipe.read(this.#buffer).then(this.#received, this.#unreadable);
+    this.#pipe.read(this.#buffer.bytes).then(this.#received, this.#unreadable);
   }
 
   readonly #received = (length: number | null): void => {
     if (this.#over) return;
     try {
       if (length === null) return this.#lost();
-      const buffer = this.#buffer;
-      const full = length === buffer.length;
-      this.#stream.receive(this.#clock.now(), full ? buffer : buffer.subarray(0, length));
+      const { bytes } = this.#buffer;
+      const full = length === bytes.length;
+      this.#stream.receive(this.#clock.now(), full ? bytes : bytes.subarray(0, length));
       this.#act();
-      if (full && buffer.length === IDLE_BUFFER) {
-        this.#buffer = spareBuffers.pop() ?? new Uint8Array(BUSY_BUFFER);
-      } else if (!full && buffer.length > IDLE_BUFFER) {
-        if (spareBuffers.length < MAX_SPARE_BUFFERS) spareBuffers.push(buffer);
-        this.#buffer = new Uint8Array(IDLE_BUFFER);
-      }
+      if (this.#over) return;
+      this.#buffer.adapt(length);
       if (this.#tlsWanted) void this.#secure(() => this.#stream.secured(this.#clock.now()));
       else this.#read();
     } catch (error) {
@@ -299,6 +292,7 @@ export class Connection {
 
   #stop(): void {
     this.#over = true;
+    this.#buffer.release();
     this.#alarm.stop();
     this.#resume?.();
   }
@@ -336,7 +330,3 @@ const INTERNAL_ERROR: StreamEnd = {
   type: "connection-failed",
   reason: "an internal error ended the connection",
 };
-
-/** Big buffers that no connection is using: a burst needs one for a moment only. */
-const spareBuffers: Uint8Array<ArrayBuffer>[] = [];
-const MAX_SPARE_BUFFERS = 16;
