@@ -87,8 +87,8 @@ export interface UpgradeOptions {
 
 /** A WebSocket with the handshake behind it. Calls never throw; after `closed` they do nothing. */
 export interface MessageSocket {
-  /** Sends one text message; the bytes are UTF-8 and may be reused at once. */
-  send(message: Uint8Array): void;
+  /** Sends text messages in this order; the bytes are UTF-8 and may be reused at once. */
+  send(messages: readonly Uint8Array[]): void;
   /**
    * Stops or resumes the reading of messages: back-pressure, if the front can. What is under way may
    * still come. A client that is not read is not lost for answering no ping.

@@ -340,8 +340,9 @@ class DenoSocket implements MessageSocket {
     socket.onerror = () => {};
   }
 
-  send(message: Uint8Array): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(decoder.decode(message));
+  send(messages: readonly Uint8Array[]): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    for (const message of messages) this.#socket.send(decoder.decode(message));
   }
 
   /**

@@ -139,7 +139,18 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
     if (this.#ended) return;
     try {
       input(this.#shell.clock.now());
-      for (let action; (action = this.#session.poll());) this.#perform(action);
+      // Messages that follow each other leave in one write.
+      let messages: Uint8Array[] = [];
+      for (let action; (action = this.#session.poll());) {
+        if (action.type === "message") {
+          messages.push(action.bytes);
+          continue;
+        }
+        if (messages.length > 0) this.#socket?.send(messages);
+        messages = [];
+        this.#perform(action);
+      }
+      if (messages.length > 0) this.#socket?.send(messages);
       this.#alarm.set(this.#session.deadline);
     } catch (error) {
       this.#shell.emit({ type: "fault", session: this.name, error });
@@ -149,10 +160,8 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
     }
   }
 
-  #perform(action: WebSocketAction): void {
+  #perform(action: Exclude<WebSocketAction, { type: "message" }>): void {
     switch (action.type) {
-      case "message":
-        return this.#socket?.send(action.bytes);
       case "open-stream": {
         this.#domain = action.opening.to;
         const { emit, connector } = this.#shell;

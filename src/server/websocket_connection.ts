@@ -4,6 +4,7 @@
  */
 import type { Socket } from "node:net";
 import { type CodecAction, WebSocketCodec } from "../protocol/rfc6455/codec.ts";
+import { NEW_ROOM } from "../protocol/room.ts";
 import type { MessageEvents, MessageSocket, Peer, UpgradeOptions } from "./exchange.ts";
 import type { ClientSocket, ConnectionHost } from "./http_connection.ts";
 import type { Outgoing } from "./outgoing.ts";
@@ -59,8 +60,9 @@ export class WebSocketConnection implements MessageSocket, SocketOwner {
 
   // ---- from the endpoint
 
-  send(message: Uint8Array): void {
-    const bytes = this.#codec.text(message);
+  send(messages: readonly Uint8Array[]): void {
+    const room = this.#early === undefined ? this.#outgoing : NEW_ROOM;
+    const bytes = this.#codec.text(messages, room);
     if (bytes !== undefined) this.#write(bytes);
   }
 

@@ -55,7 +55,7 @@ for (const [name, message] of Object.entries(MESSAGES)) {
       read();
     },
   });
-  Deno.bench({ name: `out: ${name}`, group, fn: () => void (sink = codec.text(bytes)) });
+  Deno.bench({ name: `out: ${name}`, group, fn: () => void (sink = codec.text([bytes])) });
 }
 
 export { sink };

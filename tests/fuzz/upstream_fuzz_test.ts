@@ -17,7 +17,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type C2sAction, C2sStream, CLOSE_TIMEOUT } from "../../src/protocol/stream/c2s.ts";
 import { readStreamError } from "../../src/protocol/stream/received_error.ts";
-import { payloadMessage, receivedErrorMessage } from "../../src/protocol/websocket/messages.ts";
+import { payloadMessages, receivedErrorMessage } from "../../src/protocol/websocket/messages.ts";
 import { NS } from "../../src/protocol/xml/names.ts";
 import type { Payload } from "../../src/protocol/xml/payload.ts";
 import { fuzz } from "../support/fuzz_corpus.ts";
@@ -405,7 +405,7 @@ class Player {
             if (this.#login === "none") this.#login = "succeeded";
           }
           if (payload.namespace === NS.SASL2 && payload.name === "success") this.#login = "there";
-          const text = decoder.decode(payloadMessage(payload));
+          const text = decoder.decode(payloadMessages([payload])[0]);
           this.#judge(text);
           return text;
         }).join("");
@@ -453,7 +453,7 @@ class Player {
     const { condition, reason, otherHost } = readStreamError(error);
     assert.ok(condition.length > 0 && condition.length <= 64, condition);
     assert.ok(reason.length < 400 && (otherHost ?? "?").length <= 200);
-    const text = decoder.decode(payloadMessage(error));
+    const text = decoder.decode(payloadMessages([error])[0]);
     if (hasPaddedNamespace(text)) return;
     const told = decoder.decode(receivedErrorMessage(error));
     assert.equal(canonical(parseXml(told)), canonical(parseXml(text)), "5: another error");

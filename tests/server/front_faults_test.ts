@@ -75,7 +75,7 @@ bothWays("what waits for a WebSocket's client becomes less as it reads", async (
   const conn = await front.connect();
   await send(conn, UPGRADE);
   await read(conn, 100);
-  for (let sent = 0; sent < 64; sent++) socket!.send(new Uint8Array(MEGABYTE));
+  for (let sent = 0; sent < 64; sent++) socket!.send([new Uint8Array(MEGABYTE)]);
   const waiting: number[] = [];
   for (let taken = 0; taken < 5; taken++) {
     await read(conn, 10 * MEGABYTE);

@@ -130,7 +130,7 @@ Deno.test("a WebSocket by TLS carries messages of every size, and ends well", as
     let socket: MessageSocket | undefined = undefined;
     const options = { protocol: undefined, pingInterval: 0, maxMessage: 1 << 20 };
     const upgrade = exchange.upgrade(options, {
-      message: (bytes) => socket?.send(bytes),
+      message: (bytes) => socket?.send([bytes]),
       tooLarge: () => assert.fail(),
       alive() {},
       closed: closed.resolve,

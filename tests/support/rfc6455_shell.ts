@@ -100,7 +100,7 @@ export class CodecConnection {
   }
 
   send(message: Uint8Array): void {
-    this.#write(this.#codec.text(message));
+    this.#write(this.#codec.text([message]));
   }
 
   close(code: number): void {

@@ -1,3 +1,4 @@
+import { NEW_ROOM, type Room } from "../room.ts";
 import { isFieldValue, isToken } from "./chars.ts";
 import type { Turn } from "./request.ts";
 
@@ -15,13 +16,6 @@ export interface Answer {
   readonly closes?: boolean | undefined;
 }
 
-/** Where octets are written: `room` gives an array of just that size, whatever is in it. */
-export interface Room {
-  room(size: number): Uint8Array<ArrayBuffer>;
-}
-
-const NEW: Room = { room: (size) => new Uint8Array(size) };
-
 /**
  * The octets of an answer, head and body, in one array of their exact size. `now` is the time in
  * the form of RFC 9110 §5.6.7; `closes` says whether the connection ends after it.
@@ -33,7 +27,7 @@ export function writeAnswer(
   turn: Turn,
   answer: Answer,
   { now, closes }: { readonly now: string; readonly closes: boolean },
-  room: Room = NEW,
+  room: Room = NEW_ROOM,
 ): Uint8Array<ArrayBuffer> {
   const { status } = answer;
   const head = headOf(status, answer.headers, now);

@@ -1,4 +1,5 @@
-import { type Answer, type Room, writeAnswer } from "./answer.ts";
+import type { Room } from "../room.ts";
+import { type Answer, writeAnswer } from "./answer.ts";
 import { ChunkedBody } from "./chunks.ts";
 import { STEP } from "./field_lines.ts";
 import { HeadReader } from "./head_reader.ts";

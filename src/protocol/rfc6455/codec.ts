@@ -26,12 +26,13 @@
  * to, this layer would need an inflater of its own that can be told where to stop.
  */
 import { ActionQueue } from "../action_queue.ts";
+import { NEW_ROOM, type Room } from "../room.ts";
 import { joined } from "../stream/bytes.ts";
 import { CLOSE_CODE, closeFrame, readClosePayload } from "./close_code.ts";
 import {
   frame,
   type FrameHeader,
-  frameHeader,
+  frames,
   isControl,
   MAX_HEADER,
   OPCODE,
@@ -196,14 +197,15 @@ export class WebSocketCodec {
 
   // ---- outputs
 
-  /** The frame of a text message, whose bytes are UTF-8; `undefined` once a close frame was sent. */
-  text(message: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
-    return this.#speaks ? frame(OPCODE.TEXT, message) : undefined;
-  }
-
-  /** The header alone, for a shell that writes the message behind it from where it lies. */
-  textHeader(length: number): Uint8Array<ArrayBuffer> | undefined {
-    return this.#speaks ? frameHeader(OPCODE.TEXT, length) : undefined;
+  /**
+   * The frames of text messages, whose bytes are UTF-8, to be sent in this order; `undefined` once a
+   * close frame was sent.
+   */
+  text(
+    messages: readonly Uint8Array[],
+    room: Room = NEW_ROOM,
+  ): Uint8Array<ArrayBuffer> | undefined {
+    return this.#speaks ? frames(OPCODE.TEXT, messages, room) : undefined;
   }
 
   /** What the shell must do next; `undefined` when there is nothing. */

@@ -2,6 +2,8 @@
  * One frame on the wire (RFC 6455 §5.2): its header read, and whole frames written.
  */
 
+import { NEW_ROOM, type Room } from "../room.ts";
+
 /** What a frame carries (§11.8). */
 export const OPCODE = {
   CONTINUATION: 0x0,
@@ -94,17 +96,26 @@ function uint32(bytes: Uint8Array, at: number): number {
 
 /** A frame of ours: final, and never masked (§5.1: "A server MUST NOT mask any frames"). */
 export function frame(opcode: number, payload: Uint8Array): Uint8Array<ArrayBuffer> {
-  const size = headerSize(payload.length);
-  const bytes = new Uint8Array(size + payload.length);
-  writeHeader(bytes, opcode, payload.length);
-  bytes.set(payload, size);
-  return bytes;
+  return frames(opcode, [payload], NEW_ROOM);
 }
 
-/** The header alone of the frame that `frame` would make of `length` bytes. */
-export function frameHeader(opcode: number, length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(headerSize(length));
-  writeHeader(bytes, opcode, length);
+/** One such frame for each payload, behind each other. */
+export function frames(
+  opcode: number,
+  payloads: readonly Uint8Array[],
+  room: Room,
+): Uint8Array<ArrayBuffer> {
+  let size = 0;
+  for (const { length } of payloads) size += headerSize(length) + length;
+  const bytes = room.room(size);
+  let at = 0;
+  for (const payload of payloads) {
+    const { length } = payload;
+    writeHeader(bytes, at, opcode, length);
+    at += headerSize(length);
+    bytes.set(payload, at);
+    at += length;
+  }
   return bytes;
 }
 
@@ -112,16 +123,18 @@ function headerSize(length: number): number {
   return length < 126 ? 2 : length < 0x10000 ? 4 : 10;
 }
 
-function writeHeader(bytes: Uint8Array, opcode: number, length: number): void {
-  bytes[0] = FIN | opcode;
+function writeHeader(bytes: Uint8Array, at: number, opcode: number, length: number): void {
+  bytes[at] = FIN | opcode;
   if (length < 126) {
-    bytes[1] = length;
+    bytes[at + 1] = length;
   } else if (length < 0x10000) {
-    bytes[1] = 126;
-    bytes[2] = length >>> 8;
-    bytes[3] = length;
+    bytes[at + 1] = 126;
+    bytes[at + 2] = length >>> 8;
+    bytes[at + 3] = length;
   } else {
-    bytes[1] = 127;
-    for (let at = 9, rest = length; rest > 0; at--, rest = Math.floor(rest / 256)) bytes[at] = rest;
+    bytes[at + 1] = 127;
+    for (let last = at + 9, rest = length; last > at + 1; last--, rest = Math.floor(rest / 256)) {
+      bytes[last] = rest;
+    }
   }
 }

@@ -4,6 +4,7 @@ import type { Framing, StreamCondition } from "./framing.ts";
 
 /** What the session asks of the shell, in order. */
 export type WebSocketAction =
+  /** The bytes are borrowed until the next input. */
   | { readonly type: "message"; readonly bytes: Uint8Array }
   | { readonly type: "open-stream"; readonly opening: StreamOpening }
   | { readonly type: "restart-stream" }

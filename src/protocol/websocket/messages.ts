@@ -3,7 +3,7 @@ import type { StreamHeader } from "../stream/c2s.ts";
 import { NS } from "../xml/names.ts";
 import type { Payload } from "../xml/payload.ts";
 import { XmlTokenizer } from "../xml/tokenizer.ts";
-import { attribute, escape, standalone } from "../xml/writer.ts";
+import { attribute, escape, missingDeclarations, standalone, writePayload } from "../xml/writer.ts";
 import type { StreamCondition } from "./framing.ts";
 
 const encoder = new TextEncoder();
@@ -57,9 +57,26 @@ export function errorMessage(condition: StreamCondition, text: string): Uint8Arr
   );
 }
 
-/** RFC 7395 §3.3.3: every message declares the namespaces that it uses. */
-export function payloadMessage(payload: Payload): Uint8Array {
-  return standalone(payload, NS.CLIENT);
+/**
+ * RFC 7395 §3.3.3: every message declares the namespaces that it uses. Payloads that do are borrowed as they
+ * are; the others share one array.
+ */
+export function payloadMessages(payloads: readonly Payload[]): readonly Uint8Array[] {
+  const declarations = payloads.map((payload) => missingDeclarations(payload, NS.CLIENT));
+  let size = 0;
+  for (const [index, { bytes }] of payloads.entries()) {
+    const missing = declarations[index];
+    if (missing !== undefined) size += bytes.length + missing.length;
+  }
+  const shared = new Uint8Array(size);
+  let end = 0;
+  return payloads.map((payload, index) => {
+    const missing = declarations[index];
+    if (missing === undefined) return payload.bytes;
+    const start = end;
+    end = writePayload(shared, start, payload, missing);
+    return shared.subarray(start, end);
+  });
 }
 
 /**
@@ -67,7 +84,7 @@ export function payloadMessage(payload: Payload): Uint8Array {
  * own: some clients look for the attribute and not for the namespace.
  */
 export function receivedErrorMessage(error: Payload): Uint8Array {
-  const whole = payloadMessage(error);
+  const whole = standalone(error, NS.CLIENT);
   // The payload has been through a tokenizer with limits already.
   const limits = { payloadBytes: whole.length, depth: Infinity, attributes: Infinity };
   const tokenizer = new XmlTokenizer(limits);

@@ -26,7 +26,7 @@ import {
   END_TAG_MESSAGE,
   errorMessage,
   openMessage,
-  payloadMessage,
+  payloadMessages,
   receivedErrorMessage,
   seeOtherMessage,
   startTagMessage,
@@ -157,13 +157,14 @@ export class WebSocketSession {
   /** Each payload becomes a message of its own (RFC 7395 §3.3.3). */
   deliver(now: number, payloads: readonly Payload[]): void {
     if (this.#state === "closing" || this.#state === "over") return;
-    for (const payload of payloads) {
+    const messages = payloadMessages(payloads);
+    for (const [index, payload] of payloads.entries()) {
       if (payload.namespace === NS.SASL) this.#heed(payload);
       if (this.#unauthenticated && showsAuthentication(payload)) {
         this.#unauthenticated = undefined;
         this.#act({ type: "authenticated" });
       }
-      this.#act({ type: "message", bytes: payloadMessage(payload) });
+      this.#act({ type: "message", bytes: messages[index]! });
     }
     this.alive(now);
   }

@@ -43,8 +43,7 @@ Deno.test("behind a close frame nothing is read and nothing is sent", () => {
   const behind = concat(close(1000), text("x"), ping(), close(1001), Uint8Array.of(0xff));
   assert.deepEqual(talk.receive(behind), ["write close 1000", "end", "closed 1000"]);
   assert.deepEqual(talk.receive(text("x"), ping(), Uint8Array.of(0xff)), []);
-  assert.equal(talk.codec.text(bytesOf("x")), undefined);
-  assert.equal(talk.codec.textHeader(1), undefined);
+  assert.equal(talk.codec.text([bytesOf("x")]), undefined);
   assert.deepEqual(talk.close(1000), []);
 });
 
@@ -73,7 +72,7 @@ Deno.test("a close frame between fragments ends the message that they were", () 
 Deno.test("our close frame is followed by nothing, and theirs is waited for", () => {
   const talk = new CodecTalk();
   assert.deepEqual(talk.close(1001), ["write close 1001"]);
-  assert.equal(talk.codec.text(bytesOf("x")), undefined);
+  assert.equal(talk.codec.text([bytesOf("x")]), undefined);
   assert.deepEqual(talk.close(1000), []);
   // What was under way is passed over, however large; pings are not answered any more.
   const late = [text("x", false), ping("p"), continuation("y"), continuation("z"), pong()];

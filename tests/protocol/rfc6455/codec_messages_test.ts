@@ -282,23 +282,31 @@ Deno.test("W-012 of a message that is too large the endpoint hears first, and ma
   const codec = new WebSocketCodec(0, { maxMessage: 10, pingInterval: 0 });
   codec.receive(0, concat(text("x".repeat(11)), text("behind")));
   assert.deepEqual(codec.poll(), { type: "too-large" });
-  assert.deepEqual(serverFrames(codec.text(bytesOf("<stream:error/>"))!).length, 1);
+  assert.deepEqual(serverFrames(codec.text([bytesOf("<stream:error/>")])!).length, 1);
   codec.close(0, 1001);
-  assert.equal(codec.text(bytesOf("late")), undefined);
+  assert.equal(codec.text([bytesOf("late")]), undefined);
   const actions = [codec.poll(), codec.poll(), codec.poll(), codec.poll()];
   assert.ok(actions[0]?.type === "write");
   assert.equal(serverFrames(actions[0].bytes)[0]!.payload.toHex(), "03e9");
   assert.deepEqual(actions.slice(1), [{ type: "end" }, { type: "closed", code: 1001 }, undefined]);
 });
 
-Deno.test("W-006 a text message is one frame, whole or header first", () => {
+Deno.test("W-006 a text message is one frame, and several are as many, where there is room", () => {
   const { codec } = new CodecTalk();
   for (const size of SIZES) {
     const message = bytesOf("x".repeat(size));
-    const frame = codec.text(message)!;
+    const frame = codec.text([message])!;
     assert.deepEqual(serverFrames(frame), [{ opcode: 1, payload: message }]);
     assert.equal(frame.buffer.byteLength, frame.length);
-    assert.deepEqual(concat(codec.textHeader(size)!, message), frame);
+    const place = new Uint8Array(3 * frame.length + 1);
+    const room = { room: (bytes: number) => place.subarray(1, 1 + bytes) };
+    const frames = codec.text([message, bytesOf(""), message], room)!;
+    assert.equal(frames.buffer, place.buffer);
+    assert.deepEqual(serverFrames(frames).map(({ payload }) => payload), [
+      message,
+      bytesOf(""),
+      message,
+    ]);
   }
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { frame, frameHeader, readFrameHeader } from "../../../src/protocol/rfc6455/frame.ts";
+import { frame, readFrameHeader } from "../../../src/protocol/rfc6455/frame.ts";
 import { type ClientFrame, clientFrame, serverFrames } from "../../support/rfc6455.ts";
 
 const LENGTHS = [0, 1, 125, 126, 127, 128, 255, 256, 65_535, 65_536, 65_537];
@@ -88,11 +88,10 @@ Deno.test("frames are written unmasked, in the fewest bytes", () => {
       assert.equal(bytes.length, length + (length < 126 ? 2 : length < 65_536 ? 4 : 10));
       assert.equal(bytes.buffer.byteLength, bytes.length);
       assert.deepEqual(serverFrames(bytes), [{ opcode, payload }]);
-      assert.deepEqual(frameHeader(opcode, length), bytes.slice(0, bytes.length - length));
     }
   }
-  const head = frameHeader(1, 2 ** 40 + 513);
-  assert.deepEqual([...head], [0x81, 127, 0, 0, 1, 0, 0, 0, 2, 1]);
+  const long = frame(1, new Uint8Array(0x10203));
+  assert.deepEqual([...long.subarray(0, 10)], [0x81, 127, 0, 0, 0, 0, 0, 1, 2, 3]);
 });
 
 function read(what: ClientFrame): ReturnType<typeof readFrameHeader> {
