@@ -39,7 +39,6 @@ import {
   bodyOf,
   EMPTY_BODY,
   kept,
-  type Outgoing,
   outgoing,
   outgoingText,
   refusalBody,
@@ -155,12 +154,11 @@ export class BoshSession {
   deliver(now: number, name: string, payloads: readonly Payload[]): void {
     const stream = this.#streams.get(name);
     if (this.#over || !stream?.isOpen || payloads.length === 0) return;
-    const arrived: Outgoing[] = [];
     for (const payload of payloads) {
       stream.observe(payload);
       this.#admission.observe(payload);
-      arrived.push(outgoing(payload));
     }
+    const arrived = payloads.map(outgoing);
     if (this.#downlink.isEmpty && this.#canAnswer(now)) {
       const opens = this.#window.oldestOpens;
       if (opens === undefined || opens === name) {
@@ -237,22 +235,23 @@ export class BoshSession {
   // ---- requests
 
   /** A request whose predecessors have all been processed. */
-  #process(now: number, { body, ...asking }: Waiting): void {
+  #process(now: number, waiting: Waiting): void {
+    const { body, request, others, patience } = waiting;
     const objection = this.#admission.request(now, body, {
       // More are held by our doing alone.
       held: Math.min(this.#window.heldCount, this.granted.hold),
       streams: this.#streams,
     });
-    if (objection) return this.#fail(now, objection, asking);
+    if (objection) return this.#fail(now, objection, waiting);
     const payloads = payloadsOf(body, this.#init.assembler);
-    if (payloads.type === "refused") return this.#fail(now, payloads, asking);
+    if (payloads.type === "refused") return this.#fail(now, payloads, waiting);
     if (this.#window.acknowledge(body.ack)) this.#act({ type: "acknowledged", rid: body.ack! });
     this.#inactivity.endPause();
     const { ask } = body;
     const another = this.#admission.anotherStream(body, this.#streams);
     const opens = another && this.#openAnother(another).name;
     const deadline = answerDeadline(this.granted, now, opens);
-    this.#window.hold({ ...asking, rid: body.rid, deadline, opens });
+    this.#window.hold({ request, others, patience, rid: body.rid, deadline, opens });
     // §16.3, XEP-0206 §5. The features of a new stream belong into this request's answer, so those
     // before it are released first.
     if (opens !== undefined || ask.type === "restart") this.#releaseAllBut(now, 1);

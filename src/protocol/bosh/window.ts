@@ -62,9 +62,9 @@ export class RequestWindow {
   readonly #mostKeptBytes: number;
   /** Highest rid whose predecessors have all arrived. */
   #last: number;
-  // Arrays that are made anew, not grown: the room that growing leaves would be most of them.
+  // Arrays that are made anew rather than grown: the room that growing leaves would be most of them.
   #held: readonly Held[] = NONE;
-  #kept: readonly Kept[] = [];
+  #kept: Kept[] = [];
   /** `undefined`: there is no gap. */
   #waiting: Map<number, Waiting> | undefined;
   #waitingBytes = 0;
@@ -83,13 +83,13 @@ export class RequestWindow {
   }
 
   place(rid: number): Place {
-    if (rid === this.#last + 1) return { type: "next" };
-    if (rid > this.#last + this.#requests) return { type: "outside" };
+    if (rid === this.#last + 1) return NEXT;
+    if (rid > this.#last + this.#requests) return OUTSIDE;
     if (rid > this.#last) return { type: this.#waiting?.has(rid) ? "waiting" : "early" };
     const held = this.#held.find((entry) => entry.rid === rid);
     if (held) return { type: "held", opens: held.opens };
     const kept = this.#kept.find((entry) => entry.rid === rid);
-    return kept ? { type: "kept", response: kept.response } : { type: "outside" };
+    return kept ? { type: "kept", response: kept.response } : OUTSIDE;
   }
 
   hold(held: Held): void {
@@ -158,13 +158,19 @@ export class RequestWindow {
     const asking = this.#held[0]!;
     const { rid } = asking;
     this.#held = this.#held.length === 1 ? NONE : this.#held.slice(1);
-    this.#kept = this.#kept.concat({ rid, response, sent: now });
     this.#keptBytes += response.length;
+    let hasRoom = false;
     while (
-      this.#kept.length > this.#requests &&
-      (!this.#acknowledges || this.#kept.length > MOST_KEPT ||
+      this.#kept.length >= this.#requests &&
+      (!this.#acknowledges || this.#kept.length >= MOST_KEPT ||
         this.#keptBytes > this.#mostKeptBytes)
-    ) this.#forgetOldest();
+    ) {
+      this.#forgetOldest();
+      hasRoom = true;
+    }
+    const kept = { rid, response, sent: now };
+    if (hasRoom) this.#kept.push(kept);
+    else this.#kept = this.#kept.concat(kept);
     return asking;
   }
 
@@ -188,7 +194,7 @@ export class RequestWindow {
 
   #forgetOldest(): void {
     this.#keptBytes -= this.#kept[0]!.response.length;
-    this.#kept = this.#kept.slice(1);
+    this.#kept.shift();
   }
 
   /** Whether some client has waited long enough for its answer. */
@@ -247,6 +253,8 @@ export class RequestWindow {
   }
 }
 
+const NEXT: Place = { type: "next" };
+const OUTSIDE: Place = { type: "outside" };
 const NONE: readonly Held[] = [];
 const NOBODY: readonly RequestId[] = [];
 
