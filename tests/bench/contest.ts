@@ -101,7 +101,7 @@ export async function latency(
 export interface IdleFigures {
   /** KiB for each session. */
   readonly each: number;
-  /** MiB of the whole process. */
+  /** MiB of the whole process, with `wanted` sessions. */
   readonly all: number;
   /** Of a core, in per cent. */
   readonly cpu: number;
@@ -111,6 +111,7 @@ export async function idle(
   start: () => Promise<Party>,
   { way, sessions }: Pick<Talk, "way" | "sessions">,
   { settle, seconds }: { readonly settle: number; readonly seconds: number },
+  wanted = sessions,
 ): Promise<IdleFigures> {
   await using party = await start();
   await using load = new Load();
@@ -119,9 +120,10 @@ export async function idle(
   const before = await load.do<Idle>({ ...look, settle: 1, seconds: 0 });
   await load.do({ do: "open", by: way, to: party.target(way), sessions });
   const after = await load.do<Idle>({ ...look, settle, seconds });
+  const each = (after.residentBytes - before.residentBytes) / sessions;
   return {
-    each: (after.residentBytes - before.residentBytes) / 1_024 / sessions,
-    all: after.residentBytes / 1_048_576,
+    each: each / 1_024,
+    all: (after.residentBytes + each * (wanted - sessions)) / 1_048_576,
     cpu: 100 * after.cpuSeconds / after.seconds,
   };
 }

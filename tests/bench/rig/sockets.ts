@@ -20,6 +20,7 @@ const libc = Deno.dlopen("libc.so.6", {
   epoll_create1: { parameters: ["i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
   epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
+  getrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
 }).symbols;
 
@@ -121,12 +122,18 @@ export function turn(patience: number): void {
 
 const ready: number[] = [];
 
-/** So many files may be open, in this process and those that it starts; `false`: it is not allowed. */
-export function allowOpenFiles(count: number): boolean {
-  return libc.setrlimit(
-    RLIMIT_NOFILE,
-    new Uint8Array(new BigUint64Array([BigInt(count), BigInt(count)]).buffer),
-  ) === 0;
+/**
+ * How many files this process may have open from now on, and those that it starts: `count`, or
+ * fewer where no more are allowed.
+ */
+export function allowOpenFiles(count: number): number {
+  const limits = new BigUint64Array([BigInt(count), BigInt(count)]);
+  const octets = new Uint8Array(limits.buffer);
+  if (libc.setrlimit(RLIMIT_NOFILE, octets) === 0) return count;
+  check(libc.getrlimit(RLIMIT_NOFILE, octets), "getrlimit");
+  limits[0] = limits[1]!;
+  check(libc.setrlimit(RLIMIT_NOFILE, octets), "setrlimit");
+  return Math.min(count, Number(limits[1]));
 }
 
 function accept(fd: number, acceptor: Acceptor): void {

@@ -18,12 +18,18 @@ const FEATURES = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' " +
   "</stream:features>";
 const PROCEED = "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
 const decoder = new TextDecoder();
-const identity = certificate("example.test");
 
-net.createServer(accept).listen(
-  { port, host: "127.0.0.1", backlog: 4_096 },
-  () => void Deno.stdout.writeSync(new TextEncoder().encode(`${authorityFile}\n`)),
-);
+/** What is in TLS goes to the stub as it is. */
+const secured = tls.createServer(certificate("example.test"), (client) => {
+  join(client, net.connect(stubPort!, "127.0.0.1"));
+});
+
+secured.listen({ port: 0, host: "127.0.0.1", backlog: 4_096 }, () => {
+  net.createServer(accept).listen(
+    { port, host: "127.0.0.1", backlog: 4_096 },
+    () => void Deno.stdout.writeSync(new TextEncoder().encode(`${authorityFile}\n`)),
+  );
+});
 
 function accept(client: net.Socket): void {
   let said = "";
@@ -32,7 +38,7 @@ function accept(client: net.Socket): void {
     if (said.includes("<starttls ")) {
       client.off("data", read);
       client.write(PROCEED);
-      secure(client);
+      join(client, net.connect((secured.address() as net.AddressInfo).port, "127.0.0.1"));
     } else if (said.includes("<stream:stream ") && said.endsWith(">")) {
       client.write(FEATURES);
     }
@@ -41,10 +47,8 @@ function accept(client: net.Socket): void {
   client.on("data", read);
 }
 
-function secure(client: net.Socket): void {
-  const secured = new tls.TLSSocket(client, { isServer: true, ...identity });
-  const stub = net.connect(stubPort!, "127.0.0.1");
-  secured.on("error", () => stub.destroy());
-  stub.on("error", () => secured.destroy());
-  secured.pipe(stub).pipe(secured);
+function join(one: net.Socket, other: net.Socket): void {
+  one.on("error", () => other.destroy());
+  other.on("error", () => one.destroy());
+  one.pipe(other).pipe(one);
 }
