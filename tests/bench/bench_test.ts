@@ -1,5 +1,6 @@
 /** That the benchmark measures at all; what it finds is not a test's business. */
 import assert from "node:assert/strict";
+import { capacity } from "./capacity.ts";
 import { table } from "./table.ts";
 
 const MAIN = new URL("main.ts", import.meta.url).pathname;
@@ -76,6 +77,28 @@ Deno.test("memory is met by what it is, and where there is no target there is no
   );
   assert.match(text, /\(MiB\) \| – \| – \| – \| 207 \| ≤ –, 250 \| yes \| 0 % \|/);
   assert.equal(missed.length, 1);
+});
+
+Deno.test("what a small machine carries is by its memory and by half of its core", () => {
+  const fronts = (deno: number, sockets: number) => ({
+    "front deno": [deno],
+    "front sockets": [sockets],
+  });
+  const figures = {
+    "rest": fronts(58.4, 58.4),
+    "starttls": fronts(40, 30),
+    "bosh-idle": fronts(40, 20),
+    "ws-idle": fronts(30, 15),
+    "bosh-cpu": fronts(50, 40),
+    "ws-cpu": fronts(25, 20),
+  };
+  // (0.7 × 512 − 58.4) MiB are 307,200 KiB.
+  assert.match(capacity(figures), /\| deno, BOSH \| 7,700 \| 3,800 \| 10,000 \| 0\.77 s \|/);
+  assert.match(
+    capacity(figures),
+    /\| sockets, WebSocket \| 20,000 \| 6,800 \| 25,000 \| 0\.82 s \|/,
+  );
+  assert.equal(capacity({ ...figures, rest: {} }), "");
 });
 
 async function bench(...args: readonly string[]): Promise<{ code: number; output: string }> {

@@ -1,10 +1,11 @@
 /**
  * `deno task bench`: measures Causeway beside the least that its platform can do, and prints the
- * table of docs/performance.md.
+ * tables of docs/performance.md.
  */
 import { parseArgs } from "node:util";
 import { isPinned } from "./processes.ts";
 import { canMeasure, type Figures, type Scenario, SCENARIOS } from "./scenarios.ts";
+import { capacity } from "./capacity.ts";
 import { table } from "./table.ts";
 
 const USAGE = `Usage: deno task bench [options] [name ...]
@@ -20,12 +21,16 @@ A part of one, as bosh or idle, is all that have it. Without a name everything i
 `;
 
 export async function main(args: readonly string[]): Promise<number> {
-  let run: Run;
+  let run: Run | undefined;
   try {
     run = readArguments(args);
   } catch (error) {
     say(`${(error as Error).message}\n\n${USAGE}`);
     return 2;
+  }
+  if (run === undefined) {
+    say(USAGE);
+    return 0;
   }
   if (Deno.build.os !== "linux") {
     say("The benchmark needs Linux: what CPU and memory a process takes is read from /proc.\n");
@@ -55,6 +60,8 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   const { text, missed } = table(figures);
   say(`\n${text}\n`);
+  const carried = capacity(figures);
+  if (carried !== "") say(`${carried}\n`);
   for (const what of missed) say(`Not met: ${what}\n`);
   for (const name of failed) say(`Not measured: ${name}\n`);
   return failed.length === 0 ? 0 : 1;
@@ -69,7 +76,8 @@ interface Run {
   readonly json: string | undefined;
 }
 
-function readArguments(args: readonly string[]): Run {
+/** `undefined`: help is wanted. Throws a sentence. */
+function readArguments(args: readonly string[]): Run | undefined {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
@@ -79,8 +87,10 @@ function readArguments(args: readonly string[]): Run {
       "warm-up": { type: "string", default: "5" },
       "scale": { type: "string", default: "1" },
       "json": { type: "string" },
+      "help": { type: "boolean", short: "h", default: false },
     },
   });
+  if (values.help) return undefined;
   const numberOf = (name: "rounds" | "secs" | "warm-up" | "scale") => {
     const value = Number(values[name]);
     if (!(value > 0)) throw new Error(`--${name} must be a number above 0`);

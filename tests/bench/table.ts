@@ -1,5 +1,6 @@
 /** The table: what was measured beside what it should be, as docs/performance.md has it. */
 import type { Figures } from "./scenarios.ts";
+import { median } from "./statistics.ts";
 
 /** Of both fronts: a multiple of the yardstick, or no more than so much. */
 interface Target {
@@ -188,12 +189,6 @@ type Samples = Figures[string];
 /** The median of the rounds' own ratios: what slows a whole round down is in none of them. */
 function ratioOf(own: readonly number[], yard: readonly number[]): number {
   return median(own.map((value, round) => value / yard[round]!));
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 /** Of the party whose rounds differ most: how far they do, in per cent of its median. */
