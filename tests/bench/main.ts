@@ -2,130 +2,13 @@
  * `deno task bench`: measures Causeway beside the least that its platform can do, and prints the
  * tables of docs/performance.md.
  */
-import { parseArgs } from "node:util";
-import { isPinned } from "./processes.ts";
-import { canMeasure, type Figures, type Scenario, SCENARIOS } from "./scenarios.ts";
-import { capacity } from "./capacity.ts";
-import { table } from "./table.ts";
-
-const USAGE = `Usage: deno task bench [options] [name ...]
-
-Names: ${SCENARIOS.map(({ name }) => name).join(" ")}
-A part of one, as bosh or idle, is all that have it. Without a name everything is measured.
-
-  --rounds N     rounds, of which the median counts (default: 5; memory: 3 at the most)
-  --secs N       seconds of measuring for each party and round (default: 1.5)
-  --warm-up N    seconds of load before the first round, at the most (default: 5)
-  --scale N      times as many sessions as the table says (default: 1)
-  --json FILE    keep all figures there, and print those of earlier runs too
-`;
-
-export async function main(args: readonly string[]): Promise<number> {
-  let run: Run | undefined;
-  try {
-    run = readArguments(args);
-  } catch (error) {
-    say(`${(error as Error).message}\n\n${USAGE}`);
-    return 2;
-  }
-  if (run === undefined) {
-    say(USAGE);
-    return 0;
-  }
-  if (Deno.build.os !== "linux") {
-    say("The benchmark needs Linux: what CPU and memory a process takes is read from /proc.\n");
-    return 1;
-  }
-  if (!isPinned) say("Nobody has a core to himself (taskset is missing, or a second core).\n");
-  const figures: Record<string, Figures[string]> = await readFigures(run.json);
-  const failed: string[] = [];
-  for (const scenario of run.scenarios) {
-    if (!canMeasure(scenario)) {
-      say(`${scenario.name}: skipped, ${scenario.needs?.join(" and ")} is not installed\n`);
-      continue;
-    }
-    const began = performance.now();
-    say(`${scenario.name} … `);
-    try {
-      const rounds = Math.min(run.rounds, scenario.mostRounds ?? Infinity);
-      Object.assign(figures, await scenario.measure({ ...run, rounds }));
-      say(`${Math.round((performance.now() - began) / 1_000)} s\n`);
-    } catch (error) {
-      failed.push(scenario.name);
-      say(`failed: ${(error as Error).message}\n`);
-    }
-    if (run.json !== undefined) {
-      await Deno.writeTextFile(run.json, JSON.stringify(figures, null, 1));
-    }
-  }
-  const { text, missed } = table(figures);
-  say(`\n${text}\n`);
-  const carried = capacity(figures);
-  if (carried !== "") say(`${carried}\n`);
-  for (const what of missed) say(`Not met: ${what}\n`);
-  for (const name of failed) say(`Not measured: ${name}\n`);
-  return failed.length === 0 ? 0 : 1;
-}
-
-interface Run {
-  readonly scenarios: readonly Scenario[];
-  readonly rounds: number;
-  readonly seconds: number;
-  readonly warmUp: number;
-  readonly scale: number;
-  readonly json: string | undefined;
-}
-
-/** `undefined`: help is wanted. Throws a sentence. */
-function readArguments(args: readonly string[]): Run | undefined {
-  const { values, positionals } = parseArgs({
-    args: [...args],
-    allowPositionals: true,
-    options: {
-      "rounds": { type: "string", default: "5" },
-      "secs": { type: "string", default: "1.5" },
-      "warm-up": { type: "string", default: "5" },
-      "scale": { type: "string", default: "1" },
-      "json": { type: "string" },
-      "help": { type: "boolean", short: "h", default: false },
-    },
-  });
-  if (values.help) return undefined;
-  const numberOf = (name: "rounds" | "secs" | "warm-up" | "scale") => {
-    const value = Number(values[name]);
-    if (!(value > 0)) throw new Error(`--${name} must be a number above 0`);
-    return value;
-  };
-  const unknown = positionals.find((part) => !SCENARIOS.some(({ name }) => isPart(name, part)));
-  if (unknown !== undefined) throw new Error(`There is no ${unknown}`);
-  return {
-    scenarios: SCENARIOS.filter(({ name }) =>
-      positionals.length === 0 || positionals.some((part) => isPart(name, part))
+if (Deno.build.os !== "linux") {
+  Deno.stderr.writeSync(
+    new TextEncoder().encode(
+      "The benchmark needs Linux: its clients call Linux, and CPU and memory are read from /proc.\n",
     ),
-    rounds: Math.ceil(numberOf("rounds")),
-    seconds: numberOf("secs"),
-    warmUp: numberOf("warm-up"),
-    scale: numberOf("scale"),
-    json: values.json,
-  };
+  );
+  Deno.exit(1);
 }
-
-function isPart(name: string, part: string): boolean {
-  return name === part || name.split("-").includes(part);
-}
-
-async function readFigures(file: string | undefined): Promise<Record<string, Figures[string]>> {
-  if (file === undefined) return {};
-  try {
-    return JSON.parse(await Deno.readTextFile(file));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return {};
-    throw error;
-  }
-}
-
-function say(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(text));
-}
-
-if (import.meta.main) Deno.exit(await main(Deno.args));
+const { run } = await import("./run.ts");
+Deno.exit(await run(Deno.args));
