@@ -161,7 +161,9 @@ function talk(command: Command & { do: "talk" }): RoundTrips {
       if (paced) {
         const due = (n: number) => began + 1_000 * n / sessions.length;
         for (; performance.now() >= due(next); next++) {
-          talking.ask(sessions[next % sessions.length]!);
+          const session = sessions[next % sessions.length]!;
+          // Who still waits for his last one shows by that how late it is.
+          if (session.isIdle) talking.ask(session);
         }
         patience = Math.max(0, Math.floor(Math.min(patience, due(next) - performance.now())));
       }

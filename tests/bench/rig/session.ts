@@ -55,6 +55,11 @@ export class Session {
     );
   }
 
+  /** Nothing is awaited. */
+  get isIdle(): boolean {
+    return this.#state === "idle";
+  }
+
   end(): void {
     this.#state = "ending";
     this.transport.end();
