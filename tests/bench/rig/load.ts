@@ -157,7 +157,7 @@ function talk(command: Command & { do: "talk" }): RoundTrips {
   /** Until this time, asking whose turn it is. */
   const until = (end: number) => {
     while (performance.now() < end && talking.total < atMost) {
-      let patience = Math.ceil(end - performance.now());
+      let patience = left(end);
       if (paced) {
         const due = (n: number) => began + 1_000 * n / sessions.length;
         for (; performance.now() >= due(next); next++) {
@@ -165,7 +165,7 @@ function talk(command: Command & { do: "talk" }): RoundTrips {
           // Who still waits for his last one shows by that how late it is.
           if (session.isIdle) talking.ask(session);
         }
-        patience = Math.max(0, Math.floor(Math.min(patience, due(next) - performance.now())));
+        patience = Math.min(patience, Math.max(0, Math.floor(due(next) - performance.now())));
       }
       turn(patience);
     }
@@ -222,7 +222,7 @@ function churn(command: Command & { do: "churn" }): Openings {
   for (let i = 0; i < command.sessions; i++) churning.begin();
   const until = (end: number) => {
     while (performance.now() < end && churning.count < atMost) {
-      turn(Math.ceil(end - performance.now()));
+      turn(left(end));
     }
   };
   until(performance.now() + RAMP);
@@ -242,7 +242,7 @@ function idle({ settle, seconds, pids }: Command & { do: "idle" }): Idle {
   for (const session of sessions) session.transport.hold();
   const wait = (length: number) => {
     const end = performance.now() + length * 1_000;
-    while (performance.now() < end) turn(Math.ceil(end - performance.now()));
+    while (performance.now() < end) turn(left(end));
   };
   wait(settle);
   const from = { cpu: cpuSeconds(pids), at: performance.now() };
@@ -253,6 +253,11 @@ function idle({ settle, seconds, pids }: Command & { do: "idle" }): Idle {
     cpuSeconds: cpuSeconds(pids) - from.cpu,
     seconds: (performance.now() - from.at) / 1_000,
   };
+}
+
+/** Milliseconds until then; 0 when it has been: a negative number would wait for ever. */
+function left(end: number): number {
+  return Math.max(0, Math.ceil(end - performance.now()));
 }
 
 /** `progress` must have changed within {@link PATIENCE}. */
