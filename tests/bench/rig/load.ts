@@ -72,8 +72,8 @@ export interface Idle {
 const MOST_OPENING = 64;
 /** How long nothing may happen (milliseconds). */
 const PATIENCE = 20_000;
-/** Talk begins so long before it is measured (milliseconds). */
-const RAMP = 200;
+/** All are under way so long before it is measured (milliseconds): half as long as that takes, and so much at the most. */
+const LONGEST_RAMP = 200;
 
 const sessions: Session[] = [];
 
@@ -171,7 +171,7 @@ function talk(command: Command & { do: "talk" }): RoundTrips {
     }
   };
   // The first second of one message a second each is the way in, as for the others the first moment.
-  until(began + (paced ? 1_000 : RAMP));
+  until(began + (paced ? 1_000 : ramp(command.seconds)));
   const from = { cpu: cpuSeconds(pids), at: performance.now() };
   talking.isMeasuring = true;
   until(from.at + command.seconds * 1_000);
@@ -225,7 +225,7 @@ function churn(command: Command & { do: "churn" }): Openings {
       turn(left(end));
     }
   };
-  until(performance.now() + RAMP);
+  until(performance.now() + ramp(seconds));
   const from = { cpu: cpuSeconds(pids), count: churning.count };
   until(performance.now() + seconds * 1_000);
   const result = {
@@ -253,6 +253,10 @@ function idle({ settle, seconds, pids }: Command & { do: "idle" }): Idle {
     cpuSeconds: cpuSeconds(pids) - from.cpu,
     seconds: (performance.now() - from.at) / 1_000,
   };
+}
+
+function ramp(seconds: number): number {
+  return Math.min(LONGEST_RAMP, 500 * seconds);
 }
 
 /** Milliseconds until then; 0 when it has been: a negative number would wait for ever. */
