@@ -7,10 +7,8 @@ const MEMORY = 512 * 1_024 * 0.7;
 /** Part of the core that is for messages: the rest is for openings, for peaks, and for the system. */
 const CORE = 0.5;
 
-const HEAD =
-  `| front, clients | idle, plain upstream | idle, STARTTLS upstream | round trips a second | active sessions |
-|---|---|---|---|---|
-`;
+const HEAD = "| front, clients | sessions, plain upstream | sessions, STARTTLS upstream | " +
+  "round trips a second | each of the plain ones, every |\n|---|---|---|---|---|\n";
 
 /** In Markdown; empty while a figure is missing. */
 export function capacity(figures: Figures): string {
