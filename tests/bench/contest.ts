@@ -40,7 +40,7 @@ export async function roundTripCpu(
   await contest.each(({ load, party }) =>
     load.do({ do: "open", by: way, to: party.target(way), sessions })
   );
-  // As many for each party, so that the compiler has seen the same of all.
+  // No more for one than for another, so that the compiler has seen the same of all.
   const talk = { do: "talk", size, burst } as const;
   const atMost = burst ? 10_000 : 150_000;
   await contest.each(({ load, party: { pids } }) =>
