@@ -193,6 +193,7 @@ function ratioOf(own: readonly number[], yard: readonly number[]): number {
 
 /** Of the party whose rounds differ most: how far they do, in per cent of its median. */
 function spread(samples: Samples): string {
+  if (Object.values(samples).every(({ length }) => length < 2)) return "–";
   const most = Math.max(
     ...Object.values(samples).map((values) =>
       (Math.max(...values) - Math.min(...values)) / median(values)
