@@ -148,6 +148,7 @@ class DenoExchange implements Exchange {
   #watcher: LossWatcher | undefined;
   /** Among the newcomers. */
   #place = 0;
+  #bodyLength: number | undefined;
   #isAnswered = false;
   #upgraded: Response | undefined;
 
@@ -192,6 +193,10 @@ class DenoExchange implements Exchange {
   }
 
   get bodyLength(): number | undefined {
+    return this.#bodyLength ??= this.#declaredLength();
+  }
+
+  #declaredLength(): number | undefined {
     const declared = this.header("content-length");
     // Whatever the platform lets through, what is counted by it must be a number.
     if (declared !== undefined && /^\d{1,15}$/.test(declared)) return Number(declared);
@@ -199,7 +204,10 @@ class DenoExchange implements Exchange {
   }
 
   readBody(max: number, take: (body: Uint8Array | NoBody) => void): void {
-    void this.#body(max).then((body) => this.attempt(() => take(body)));
+    this.#body(max).then(
+      (body) => this.attempt(() => take(body)),
+      () => this.attempt(() => take("broke-off")),
+    );
   }
 
   respond(answer: Answer): void {
@@ -245,18 +253,11 @@ class DenoExchange implements Exchange {
     this.attempt(() => this.#watcher?.lost());
   }
 
-  async #body(max: number): Promise<Uint8Array | NoBody> {
-    const declared = this.header("content-length");
-    try {
-      if (declared !== undefined) {
-        return Number(declared) <= max ? await this.#request.bytes() : "too-long";
-      }
-      return this.#request.body === null
-        ? new Uint8Array(0)
-        : await readChunks(this.#request.body, max);
-    } catch {
-      return "broke-off";
-    }
+  /** Rejects when it breaks off. */
+  #body(max: number): Promise<Uint8Array | NoBody> {
+    const length = this.bodyLength;
+    if (length === undefined) return readChunks(this.#request.body!, max);
+    return length <= max ? this.#request.bytes() : Promise.resolve("too-long");
   }
 
   upgrade(
