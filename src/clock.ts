@@ -23,6 +23,13 @@ export interface Clock {
 }
 
 /**
+ * Who sleeps for so long is woken up to so much later (milliseconds), together with others: thousands of
+ * long polls would each have the process woken for them alone, and that costs more than all else of idling.
+ */
+const LONG = 1_000;
+const COMPANY = 64;
+
+/**
  * The clock of the machine. Whoever wants to be woken is put into one heap, the first of them on
  * top, and only that one has a timer of the platform's: ten thousand of those would be megabytes.
  */
@@ -52,7 +59,9 @@ class SystemClock implements Clock {
 
   after(ms: number, sleeper: Sleeper): Appointment {
     // The present millisecond has begun already.
-    const entry = new Entry(this, this.now() + Math.ceil(ms) + 1, sleeper, this.#heap.length);
+    let at = this.now() + Math.ceil(ms) + 1;
+    if (ms >= LONG) at = Math.ceil(at / COMPANY) * COMPANY;
+    const entry = new Entry(this, at, sleeper, this.#heap.length);
     this.#heap.push(entry);
     this.#rise(entry);
     this.#arm();

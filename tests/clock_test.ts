@@ -78,3 +78,24 @@ Deno.test("the system's clock wakes in order whoever was not cancelled", async (
     { numRuns: 15 },
   );
 });
+
+Deno.test("the system's clock wakes those together who sleep long, and none of them early", async () => {
+  // Each of these turns of the event loop has the process woken once.
+  const turns = new Set<number>();
+  let turn = 0;
+  await Promise.all(Array.from({ length: 100 }, (_, index) => {
+    const ms = 1_000 + index / 4;
+    const at = systemClock.now() + ms;
+    return new Promise<void>((resolve) => {
+      systemClock.after(ms, {
+        wake() {
+          assert.ok(systemClock.now() >= at);
+          turns.add(turn);
+          queueMicrotask(() => turn++);
+          resolve();
+        },
+      });
+    });
+  }));
+  assert.ok(turns.size <= 2, `woken in ${turns.size} turns`);
+});
