@@ -56,8 +56,8 @@ export interface BoshCreation {
  * loop is its mailbox and a method call is its message.
  */
 export class BoshActor implements Actor {
-  /** The session in logs: a hash, because whoever knows the sid owns the session. */
-  readonly name: string;
+  /** The session in logs: no part of the sid, because whoever knows that owns the session. */
+  readonly name = randomName().slice(0, 8);
   readonly contentType: string | undefined;
   /** Its requests come by GET in the manner of XEP-0252. */
   readonly isScript: boolean;
@@ -96,7 +96,6 @@ export class BoshActor implements Actor {
     this.isScript = init.assembler !== undefined;
     this.#pipelines = init.pipelines;
     this.isTls = init.isTls;
-    this.name = nodeCrypto().createHash("sha256").update(this.#sid).digest("hex").slice(0, 8);
     this.#created = clock.now();
     this.#alarm = new Alarm(clock, this);
     this.#target = init.target;
