@@ -64,8 +64,9 @@ export class ConnectionManager implements AsyncDisposable {
     this.#pages = (options.pages ?? []).map((page) => withHeaders(page, config.http.headers));
     const limits = new LimitReports(clock, onEvent);
     this.#limits = limits;
+    const most = config.limits.memory;
     const memory = new MemoryCeiling({
-      ceiling: () => config.limits.memory ?? controlGroupCeiling(),
+      ceiling: most === undefined ? controlGroupCeiling() : () => most,
       clock,
       measure: memoryUse,
     });

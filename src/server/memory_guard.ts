@@ -18,8 +18,8 @@ export interface MemoryUse {
 }
 
 export interface MemoryCeilingOptions {
-  /** Bytes of resident memory, asked for once, at the first measurement; Infinity: the machine's. */
-  readonly ceiling: () => number;
+  /** Bytes that may be resident, by those that are now; Infinity: the machine's. */
+  readonly ceiling: (resident: number) => number;
   readonly clock: Clock;
   readonly measure: () => MemoryUse;
 }
@@ -35,7 +35,6 @@ const RELIEF = 0.05;
 /** Measures when it is asked, and not too often. */
 export class MemoryCeiling implements MemoryGuard {
   readonly #options: MemoryCeilingOptions;
-  #ceiling: number | undefined;
   #isTight = false;
   #measuredAt = -Infinity;
   #questions = 0;
@@ -50,10 +49,9 @@ export class MemoryCeiling implements MemoryGuard {
     if (now - this.#measuredAt < FRESH && ++this.#questions < MOST_QUESTIONS) return this.#isTight;
     this.#measuredAt = now;
     this.#questions = 0;
-    this.#ceiling ??= ceiling();
     const { resident, heap, heapLimit } = measure();
     const share = this.#isTight ? 1 - RELIEF : 1;
-    this.#isTight = resident > this.#ceiling * share || heap > heapLimit * HEAP_SHARE * share;
+    this.#isTight = resident > ceiling(resident) * share || heap > heapLimit * HEAP_SHARE * share;
     return this.#isTight;
   }
 }

@@ -131,9 +131,16 @@ Deno.test("S-007 memory is tight above the ceiling, and until a twentieth of it 
 Deno.test("S-007 what a process has of memory can be read here", () => {
   const { resident, heap, heapLimit } = memoryUse();
   assert.ok(resident > 1e6 && heap > 1e6 && heapLimit > heap);
-  assert.ok(controlGroupCeiling() > 1e6);
-  assert.equal(controlGroupCeiling(() => 1_000), 700);
-  assert.equal(controlGroupCeiling(() => 0), Infinity, "a system without control groups");
+  assert.ok(controlGroupCeiling()(1e9) > 1e6);
+  assert.equal(controlGroupCeiling(() => 1_000)(1e9), 700);
+  assert.equal(controlGroupCeiling(() => 0)(1e9), Infinity, "a system without control groups");
+  let asked = 0;
+  const ceiling = controlGroupCeiling(() => (asked++, 1e9));
+  assert.equal(ceiling(60e6), Infinity);
+  assert.equal(asked, 0, "to ask takes memory itself");
+  assert.equal(ceiling(80e6), 0.7e9);
+  assert.equal(ceiling(90e6), 0.7e9);
+  assert.equal(asked, 1);
 });
 
 Deno.test("S-007 there is so much room for bodies that are being read; small ones need none", () => {
