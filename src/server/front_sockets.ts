@@ -49,7 +49,7 @@ const TOO_MANY = "There are too many connections here now; come later";
 const UNREAD = { method: "", minorVersion: 1, persistent: false, upgrade: undefined } as const;
 
 /** How often deadlines are looked at, and whether connections are accepted is seen to (milliseconds). */
-const TICK = 500;
+const TICK = 1_000;
 
 /** Listens; rejects with what the platform says when it cannot. */
 export async function listenSockets(

@@ -23,6 +23,8 @@ export class Outgoing {
   /** Bytes that the network had taken when it was last seen to take some, and when that was. */
   #taken = 0;
   #stalledSince: number | undefined;
+  /** All that was written may not have been taken at once. To ask the platform costs more than all else of idling. */
+  #mayWait = false;
 
   /** `isPlain`: the socket is of TCP itself; TLS reads what it is given when it likes. */
   constructor(socket: Socket, isPlain: boolean) {
@@ -44,12 +46,15 @@ export class Outgoing {
   write(octets: Uint8Array): void {
     if (octets.length <= PIECE && !this.isBackedUp) {
       this.#socket.write(octets);
-      if (octets.buffer === shared.buffer && this.#socket.writableLength > 0) {
+      if (this.#socket.writableLength === 0) return;
+      this.#mayWait = true;
+      if (octets.buffer === shared.buffer) {
         this.#takesLater = true;
         shared = new Uint8Array(shared.length);
       }
       return;
     }
+    this.#mayWait = true;
     this.#waiting ??= [];
     this.#waiting.push(octets);
     this.#size += octets.length;
@@ -90,8 +95,10 @@ export class Outgoing {
 
   /** For how long the client has taken nothing of what there is (milliseconds); to be asked now and then. */
   stalled(now: number): number {
+    if (!this.#mayWait) return 0;
     if (this.size === 0) {
       this.#stalledSince = undefined;
+      this.#mayWait = false;
       return 0;
     }
     const taken = this.#socket.bytesWritten - this.#socket.writableLength;

@@ -16,7 +16,7 @@ export interface SocketOwner {
   /** The connection is gone; comes once and comes last. */
   closed(): void;
   readonly peer: Peer;
-  /** Comes about twice a second, for deadlines. */
+  /** Comes about once a second, for deadlines. */
   tick(now: number): void;
   /** The listener closes: ends what can be ended. */
   shutdown(): void;
