@@ -41,8 +41,11 @@ const OWN_FILES = 100;
 
 /** A server at rest settles so long before it is looked at (seconds). */
 const SETTLE = 2;
-/** And so long before its CPU is: the time limits of its openings are over then. */
-const LONG_SETTLE = 12;
+/**
+ * And so long before its CPU is: the time limits of its openings are over then, and V8 has collected what
+ * they left.
+ */
+const LONG_SETTLE = 45;
 /** Each idle WebSocket has one ping in so many seconds, so nobody looks for less. */
 const PING_PERIOD = 30;
 
