@@ -3,7 +3,7 @@ import type { XmlError } from "../xml/errors.ts";
 import { NS } from "../xml/names.ts";
 import type { XmlHeader, XmlTokenizer } from "../xml/tokenizer.ts";
 import { type TerminalCondition, xmlObjection } from "./conditions.ts";
-import { ContentGatherer } from "./content.ts";
+import { ContentGatherer, NO_CONTENT, NO_FAILURES } from "./content.ts";
 import type { Octets, Payloads } from "./content_assembler.ts";
 import { readStreamAttributes, type StreamAttributes } from "../stream/stream_attributes.ts";
 
@@ -107,27 +107,26 @@ export function readBody(
 ): CreationRequest | SessionRequest | RefusedBody {
   const wrapper = readWrapper(bytes, tokenizer);
   if (wrapper.type === "refused") return wrapper;
-  const { session } = wrapper;
-  const gathered = new ContentGatherer(wrapper.header);
+  let gathered: ContentGatherer | undefined;
   let refusal: string | undefined;
   for (;;) {
     const item = tokenizer.next();
     if (item === undefined) return badRequest("the request ends before </body>");
-    if (item.type === "error") return refuseXml(item.error, session);
+    if (item.type === "error") return refuseXml(item.error, sessionOf(wrapper));
     if (item.type === "end") {
       // Whatever stands behind the root makes the document one that is not well-formed.
       const rest = tokenizer.next();
       if (rest !== undefined) return badRequest("the request goes on after </body>");
       break;
     }
-    if (item.type === "payload") refusal ??= gathered.add(item.payload, item.start, item.end);
+    if (item.type === "payload") {
+      gathered ??= new ContentGatherer(wrapper.header);
+      refusal ??= gathered.add(item.payload, item.start, item.end);
+    }
   }
-  if (refusal !== undefined) return badRequest(refusal, session);
-  return readRequest(wrapper, {
-    content: gathered.content(bytes),
-    failures: gathered.failures,
-    octets: undefined,
-  });
+  if (refusal !== undefined) return badRequest(refusal, sessionOf(wrapper));
+  if (gathered === undefined) return readRequest(wrapper, NO_CONTENT, NO_FAILURES, undefined);
+  return readRequest(wrapper, gathered.content(bytes), gathered.failures, undefined);
 }
 
 /**
@@ -145,7 +144,7 @@ export function readScriptBody(
   const content = contentOf(bytes, header);
   if (content === undefined) return badRequest("the request does not end with </body>");
   const octets = { startTag: bytes.subarray(0, header.end), content };
-  return readRequest(wrapper, { content, failures: [], octets });
+  return readRequest(wrapper, content, NO_FAILURES, octets);
 }
 
 /** A request that owns its bytes, for one that is kept: it may be a small part of much. */
@@ -163,7 +162,7 @@ interface Wrapper {
   readonly type: "wrapper";
   readonly header: XmlHeader;
   readonly rid: number | undefined;
-  readonly session: RefusedBody["session"];
+  readonly sid: string | undefined;
   /** Bytes of the whole body. */
   readonly size: number;
 }
@@ -180,8 +179,11 @@ function readWrapper(bytes: Uint8Array, tokenizer: XmlTokenizer): Wrapper | Refu
   }
   const rid = readRid(header.attributes.get("rid"));
   const sid = header.attributes.get("sid");
-  const session = sid !== undefined && rid !== undefined ? { sid, rid } : undefined;
-  return { type: "wrapper", header, rid, session, size: bytes.length };
+  return { type: "wrapper", header, rid, sid, size: bytes.length };
+}
+
+function sessionOf({ sid, rid }: Wrapper): RefusedBody["session"] {
+  return sid !== undefined && rid !== undefined ? { sid, rid } : undefined;
 }
 
 /** What lies between the wrapper's tags; `undefined` when the second one is missing. */
@@ -211,24 +213,39 @@ const LESS_THAN = 0x3c;
 const GREATER_THAN = 0x3e;
 
 function readRequest(
-  { header, rid, size }: Wrapper,
-  payloads: Pick<BodyCommon, keyof Payloads | "octets">,
+  wrapper: Wrapper,
+  content: Uint8Array,
+  failures: readonly string[],
+  octets: Octets | undefined,
 ): CreationRequest | SessionRequest | RefusedBody {
+  const { header: { attributes }, rid, sid, size } = wrapper;
   if (rid === undefined) {
     return badRequest("rid must be a whole number from 1 to 9007199254740991");
   }
-  const { attributes } = header;
-  const sid = attributes.get("sid");
-  const common = {
+  const key = attributes.get("key");
+  const newkey = attributes.get("newkey");
+  if (sid === undefined) {
+    return readCreation(attributes, { rid, size, key, newkey, content, failures, octets });
+  }
+  const ask = readAsk(attributes, content);
+  if (typeof ask === "string") return badRequest(ask, { sid, rid });
+  return {
+    type: "continue",
+    sid,
+    stream: attributes.get("stream"),
+    // What is no rid acknowledges nothing.
+    ack: readRid(attributes.get("ack")),
+    namesDomain: attributes.get("to") !== undefined,
+    ask,
+    // One by one: to spread them costs more than to read the rest.
     rid,
     size,
-    key: attributes.get("key"),
-    newkey: attributes.get("newkey"),
-    ...payloads,
+    key,
+    newkey,
+    content,
+    failures,
+    octets,
   };
-  return sid === undefined
-    ? readCreation(attributes, common)
-    : readContinuation(attributes, { ...common, sid });
 }
 
 function readCreation(attributes: Attributes, common: BodyCommon): CreationRequest | RefusedBody {
@@ -256,25 +273,8 @@ function readCreation(attributes: Attributes, common: BodyCommon): CreationReque
   };
 }
 
-function readContinuation(
-  attributes: Attributes,
-  common: BodyCommon & { readonly sid: string },
-): SessionRequest | RefusedBody {
-  const ask = readAsk(attributes, common);
-  if (typeof ask === "string") return badRequest(ask, common);
-  return {
-    type: "continue",
-    stream: attributes.get("stream"),
-    // What is no rid acknowledges nothing.
-    ack: readRid(attributes.get("ack")),
-    namesDomain: attributes.get("to") !== undefined,
-    ask,
-    ...common,
-  };
-}
-
 /** What the body asks for; a sentence when it cannot be asked for. */
-function readAsk(attributes: Attributes, { content }: BodyCommon): Ask | string {
+function readAsk(attributes: Attributes, content: Uint8Array): Ask | string {
   const type = attributes.get("type");
   // gloox writes "terminal" when it disconnects.
   if (type === "terminate" || type === "terminal") return { type: "terminate" };
@@ -292,7 +292,7 @@ function readAsk(attributes: Attributes, { content }: BodyCommon): Ask | string 
     const opening = readStreamRequest(attributes);
     return opening === null ? STREAM_ATTRS : { type: "open-stream", opening };
   }
-  return { type: "nothing" };
+  return NOTHING;
 }
 
 function readStreamRequest(attributes: Attributes): StreamRequest | null {
@@ -308,19 +308,33 @@ function readStreamRequest(attributes: Attributes): StreamRequest | null {
   };
 }
 
+const NOTHING: Ask = { type: "nothing" };
 const STREAM_ATTRS =
   "stream_attrs must be a JSON object of texts, without the names that the stream header has itself";
 
 /** XEP-0124 §14.1: a positive integer, at most 2^53 - 1, so that every step up to it is exact. */
 function readRid(text: string | undefined): number | undefined {
-  if (text === undefined || !/^[0-9]{1,16}$/.test(text)) return undefined;
-  const rid = Number(text);
+  if (text === undefined) return undefined;
+  const rid = wholeNumber(text, 16);
   return rid >= 1 && rid <= Number.MAX_SAFE_INTEGER ? rid : undefined;
 }
 
 function readCount(text: string | undefined): number | undefined | null {
   if (text === undefined) return undefined;
-  return /^[0-9]{1,9}$/.test(text) ? Number(text) : null;
+  const count = wholeNumber(text, 9);
+  return Number.isNaN(count) ? null : count;
+}
+
+/** `NaN` when the text is anything but one to so many digits. Every step up to 2^53 is exact. */
+function wholeNumber(text: string, mostDigits: number): number {
+  if (text.length === 0 || text.length > mostDigits) return NaN;
+  let number = 0;
+  for (let at = 0; at < text.length; at++) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) return NaN;
+    number = 10 * number + digit;
+  }
+  return number;
 }
 
 function readVersion(text: string | undefined): Version | undefined | null {

@@ -1,11 +1,11 @@
 import { type ClientPayload, judgeClientPayload } from "../stream/client_payload.ts";
 import { NS } from "../xml/names.ts";
 import type { Payload } from "../xml/payload.ts";
-import type { XmlHeader } from "../xml/tokenizer.ts";
+import { defaultOf, type XmlHeader } from "../xml/tokenizer.ts";
 import { standalone } from "../xml/writer.ts";
 
-const NO_CONTENT = new Uint8Array(0);
-const NO_FAILURES: readonly string[] = [];
+export const NO_CONTENT = new Uint8Array(0);
+export const NO_FAILURES: readonly string[] = [];
 /**
  * Bytes that rewriting may come to. A long declaration and many payloads that use it, each a few
  * bytes, would otherwise make much of little.
@@ -30,7 +30,7 @@ export class WrapperScope {
   #rewrittenBytes = 0;
 
   constructor(wrapper: XmlHeader) {
-    const inherited = wrapper.declarations.find((d) => d.prefix === "")?.namespace ?? "";
+    const inherited = defaultOf(wrapper.declarations);
     const harmless = inherited === "" || inherited === NS.HTTPBIND || inherited === NS.CLIENT;
     this.#inheritedDefault = harmless ? undefined : inherited;
   }
@@ -60,6 +60,8 @@ export class ContentGatherer {
   /** The run of untouched payloads at the end; `pieces` holds what came before it. */
   #runStart = 0;
   #runEnd = 0;
+  /** What that run is when it is but one payload. */
+  #alone: Uint8Array | undefined;
   #pieces: { start: number; end: number; rewritten?: Uint8Array }[] | undefined;
 
   constructor(wrapper: XmlHeader) {
@@ -79,10 +81,12 @@ export class ContentGatherer {
       this.#pieces!.push({ start, end, rewritten: leaving.rewritten });
     } else if (this.#runEnd === start) {
       this.#runEnd = end;
+      this.#alone = undefined;
     } else {
       if (this.#runEnd > this.#runStart) this.#cut();
       this.#runStart = start;
       this.#runEnd = end;
+      this.#alone = payload.bytes;
     }
     return undefined;
   }
@@ -91,7 +95,8 @@ export class ContentGatherer {
     if (this.#pieces === undefined) {
       return this.#runEnd === this.#runStart
         ? NO_CONTENT
-        : bytes.subarray(this.#runStart, this.#runEnd);
+        // The tokenizer had the whole request in one piece, so what it gave is a view of that.
+        : this.#alone ?? bytes.subarray(this.#runStart, this.#runEnd);
     }
     this.#cut();
     const views = this.#pieces.map((p) => p.rewritten ?? bytes.subarray(p.start, p.end));

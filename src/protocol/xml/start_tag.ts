@@ -129,20 +129,24 @@ export class StartTag {
     bytes: Uint8Array,
     item: number,
   ): { readonly attributes: Attributes; readonly declarations: readonly Declaration[] } {
-    const attributes: Attribute[] = [];
-    const declarations: Declaration[] = [];
+    const declared = this.#countDeclarations(bytes, item);
+    // Made at their size: one that grows leaves room for many.
+    const attributes = new Array<Attribute>(this.count - declared);
+    const declarations = new Array<Declaration>(declared);
+    let a = 0;
+    let d = 0;
     for (let index = 0; index < this.count; index++) {
-      const name = this.#local(index, bytes, item);
       const value = this.#value(index, bytes, item);
       if (index === this.defaultAt) {
-        declarations.push({ prefix: "", namespace: value });
+        declarations[d++] = { prefix: "", namespace: value };
       } else if (this.#declares(index, bytes, item)) {
-        declarations.push({ prefix: name, namespace: value });
+        declarations[d++] = { prefix: this.#local(index, bytes, item), namespace: value };
       } else {
+        const name = this.#local(index, bytes, item);
         const prefix = this.#prefix(index, bytes, item);
         // The default namespace does not apply to attributes (Namespaces in XML §6.2).
         const namespace = prefix === "" ? "" : scopes.resolve(prefix, 1)!;
-        attributes.push({ name, namespace, prefix, value });
+        attributes[a++] = { name, namespace, prefix, value };
       }
     }
     return { attributes: new Attributes(attributes), declarations };
@@ -232,6 +236,14 @@ export class StartTag {
   #fault(index: number, message: string): string {
     this.faultAt = this.#parts[index * STRIDE]!;
     return message;
+  }
+
+  #countDeclarations(bytes: Uint8Array, item: number): number {
+    let count = this.defaultAt === NONE ? 0 : 1;
+    for (let index = 0; this.#prefixed && index < this.count; index++) {
+      if (this.#declares(index, bytes, item)) count++;
+    }
+    return count;
   }
 
   /** Is it `xmlns:…`? */

@@ -14,7 +14,7 @@ export function textOf(bytes: Uint8Array, start: number, end: number): string {
     }
   }
   // A short one is put together sooner than the decoder is called.
-  return (length <= 24 ? shortAscii(bytes, start, end) : undefined) ??
+  return (length < CODES.length ? shortAscii(bytes, start, CODES[length]!) : undefined) ??
     decoder.decode(bytes.subarray(start, end));
 }
 
@@ -83,21 +83,19 @@ export function sameBytes(
   return true;
 }
 
-function shortAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
-  let text = "";
+/** The text of as many bytes as `codes` has room for, when all are ASCII. Made at once, it is flat from the start. */
+function shortAscii(bytes: Uint8Array, start: number, codes: number[]): string | undefined {
   let all = 0;
-  let at = start;
-  for (; at + 4 <= end; at += 4) {
-    const [a, b, c, d] = [bytes[at]!, bytes[at + 1]!, bytes[at + 2]!, bytes[at + 3]!];
-    all |= a | b | c | d;
-    text += String.fromCharCode(a, b, c, d);
+  for (let i = 0; i < codes.length; i++) {
+    const byte = bytes[start + i]!;
+    all |= byte;
+    codes[i] = byte;
   }
-  for (; at < end; at++) {
-    all |= bytes[at]!;
-    text += String.fromCharCode(bytes[at]!);
-  }
-  return all < 0x80 ? text : undefined;
+  return all < 0x80 ? String.fromCharCode.apply(null, codes) : undefined;
 }
+
+/** For each length of a short text, where its codes are laid side by side. */
+const CODES = Array.from({ length: 49 }, (_, length) => Array.from({ length }, () => 0));
 
 /** XML 1.0 §4.6. */
 const ENTITIES = new Map([["lt", "<"], ["gt", ">"], ["amp", "&"], ["apos", "'"], ["quot", '"']]);

@@ -137,7 +137,7 @@ export class XmlTokenizer {
     const { bytes, item } = this.#input;
     const { tag } = scanner.bench;
     this.#name = tag.localName(bytes, item);
-    this.#namespace = this.#namespaceOf(this.#defaultNamespace);
+    this.#namespace = this.#payloadNamespace();
     this.#nameEnd = tag.elementEnd;
     this.#declaresDefault = tag.defaultAt !== NONE;
     if (!scanner.empty) return undefined;
@@ -151,15 +151,16 @@ export class XmlTokenizer {
     const { bench: { tag }, scopes, empty } = this.#scanner;
     const start = input.offset(item);
     const end = input.offset(input.pos);
-    this.#rootName = tag.localName(bytes, item);
-    this.#rootNamespace = this.#namespaceOf("");
     const { attributes, declarations } = tag.contents(scopes, bytes, item);
-    this.#defaultNamespace = declarations.find(({ prefix }) => prefix === "")?.namespace ?? "";
+    const prefix = tag.prefix(bytes, item);
+    this.#rootName = tag.localName(bytes, item);
+    this.#defaultNamespace = defaultOf(declarations);
+    this.#rootNamespace = prefix === "" ? this.#defaultNamespace : scopes.resolve(prefix, 1)!;
     const header: XmlHeader = {
       type: "header",
       name: this.#rootName,
       namespace: this.#rootNamespace,
-      prefix: tag.prefix(bytes, item),
+      prefix,
       attributes,
       declarations,
       start,
@@ -193,13 +194,13 @@ export class XmlTokenizer {
     return { type: "payload", payload, start, end };
   }
 
-  /** The namespace of the element whose start tag was just entered. */
-  #namespaceOf(inherited: string): string {
+  /** The namespace of the payload whose start tag was just entered. */
+  #payloadNamespace(): string {
     const { bytes, item } = this.#input;
-    const { bench: { tag }, scopes, depth } = this.#scanner;
+    const { bench: { tag }, scopes } = this.#scanner;
     const prefix = tag.prefix(bytes, item);
-    if (prefix !== "") return scopes.resolve(prefix, depth)!;
-    return tag.defaultAt === NONE ? inherited : tag.ownNamespace(bytes, item)!;
+    if (prefix !== "") return scopes.resolve(prefix, 2)!;
+    return tag.defaultAt === NONE ? this.#defaultNamespace : tag.ownNamespace(bytes, item)!;
   }
 
   /** Is it the root's expanded name, by the tag's own declarations? */
@@ -214,4 +215,10 @@ export class XmlTokenizer {
     this.#refused = true;
     return { type: "error", error: this.#scanner.error! };
   }
+}
+
+/** The default namespace that one tag declares; `""` without any. */
+export function defaultOf(declarations: readonly Declaration[]): string {
+  for (const { prefix, namespace } of declarations) if (prefix === "") return namespace;
+  return "";
 }
