@@ -79,10 +79,23 @@ export function utf8Length(code: number): number {
 
 /** Behind the characters beyond ASCII that stand whole at `pos` and that XML allows. */
 export function skipBeyondAscii(bytes: Uint8Array, pos: number, end: number): number {
-  while (pos < end && bytes[pos]! >= 0x80) {
-    const code = decodeChar(bytes, pos, end);
-    if (!isChar(code)) break;
-    pos += utf8Length(code);
+  while (pos < end) {
+    const a = bytes[pos]!;
+    if (a < 0x80) break;
+    // Whatever follows, what begins with these is allowed: U+0080 to U+07FF, U+1000 to U+CFFF.
+    if (a >= 0xc2 && a < 0xe0 && pos + 1 < end && (bytes[pos + 1]! & 0xc0) === 0x80) {
+      pos += 2;
+    } else if (
+      a > 0xe0 && a < 0xed && pos + 2 < end &&
+      (bytes[pos + 1]! & bytes[pos + 2]! & 0xc0) === 0x80 &&
+      ((bytes[pos + 1]! | bytes[pos + 2]!) & 0x40) === 0
+    ) {
+      pos += 3;
+    } else {
+      const code = decodeChar(bytes, pos, end);
+      if (!isChar(code)) break;
+      pos += utf8Length(code);
+    }
   }
   return pos;
 }

@@ -94,7 +94,7 @@ export class Scopes {
 
   clear(): void {
     this.#bindings = undefined;
-    this.#declared.length = 0;
+    if (this.#declared.length > 0) this.#declared.length = 0;
     this.#inherited = undefined;
   }
 }

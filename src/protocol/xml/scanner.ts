@@ -14,6 +14,7 @@ import { scanCdata, scanCdataOpen } from "./cdata.ts";
 import { BEYOND, type XmlError, type XmlErrorKind } from "./errors.ts";
 import type { Input } from "./input.ts";
 import type { XmlLimits } from "./limits.ts";
+import { SHORT_TEXT, skipLongText } from "./long_text.ts";
 import { Scopes } from "./namespaces.ts";
 import type { Declaration } from "./payload.ts";
 import { NONE } from "./start_tag.ts";
@@ -150,7 +151,9 @@ export class Scanner {
     let state = this.#state;
     for (;;) {
       if (state === CONTENT) {
-        while (pos < end && (classes[bytes[pos]!]! & STOPS_TEXT) === 0) pos++;
+        const near = Math.min(end, pos + SHORT_TEXT);
+        while (pos < near && (classes[bytes[pos]!]! & STOPS_TEXT) === 0) pos++;
+        if (pos === near) pos = skipLongText(bytes, pos, end);
         if (pos === end) return this.#wait(CONTENT, pos);
         const byte = bytes[pos]!;
         if (byte === LT) {

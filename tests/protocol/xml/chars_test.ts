@@ -112,3 +112,19 @@ function decodes(decoder: TextDecoder, bytes: Uint8Array): boolean {
     return false;
   }
 }
+
+Deno.test("bytes are skipped as one character only where they are one that XML allows", () => {
+  const edges = [0x00, 0x3f, 0x40, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff];
+  for (let a = 0x80; a < 0x100; a++) {
+    for (const b of edges) {
+      for (const c of edges) {
+        // A blank ends it, so that no more than one is skipped.
+        const bytes = Uint8Array.of(a, b, c, 0x20);
+        const code = decodeChar(bytes, 0, 4);
+        const length = isChar(code) ? utf8Length(code) : 0;
+        const rest = length === 2 && c >= 0x80 ? Uint8Array.of(a, b, 0x20) : bytes;
+        assert.equal(skipBeyondAscii(rest, 0, rest.length), length, `${a} ${b} ${c}`);
+      }
+    }
+  }
+});
