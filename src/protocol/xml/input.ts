@@ -55,7 +55,8 @@ export class Input {
 
   /** Ends the open item at `pos`. The view is good until the next `feed`. */
   close(): Uint8Array {
-    const view = this.bytes.subarray(this.item, this.pos);
+    const { bytes, item } = this;
+    const view = new Uint8Array(bytes.buffer, bytes.byteOffset + item, this.pos - item);
     this.drop();
     return view;
   }
@@ -112,7 +113,7 @@ export class Input {
 
   #gather(): void {
     const held = this.end - this.item;
-    const buffer = new Uint8Array(capacityFor(held + PIECE));
+    const buffer = room(held + PIECE);
     buffer.set(this.bytes.subarray(this.item, this.end));
     this.bytes = buffer;
     this.#base += this.item;
@@ -125,7 +126,7 @@ export class Input {
 
   #append(count: number): void {
     if (this.end + count > this.bytes.length) {
-      const buffer = new Uint8Array(capacityFor(this.end + count));
+      const buffer = room(this.end + count);
       buffer.set(this.bytes.subarray(0, this.end));
       this.bytes = buffer;
     }
@@ -151,8 +152,25 @@ const EMPTY = new Uint8Array(0);
 const PIECE = 1024;
 
 /** Doubling keeps the copying of a growing item linear. */
-function capacityFor(length: number): number {
+function room(length: number): Uint8Array {
   let capacity = 2 * PIECE;
   while (capacity < length) capacity *= 2;
-  return capacity;
+  return capacity > 2 * PIECE ? new Uint8Array(capacity) : slice();
 }
+
+/**
+ * Room for a short item. To make a buffer costs more than to fill it, so a few are made at once; no
+ * slice is given twice.
+ */
+function slice(): Uint8Array {
+  if (taken === SLICES) {
+    slices = new ArrayBuffer(SLICES * 2 * PIECE);
+    taken = 0;
+  }
+  return new Uint8Array(slices, taken++ * 2 * PIECE, 2 * PIECE);
+}
+
+/** Few, as one that is held keeps all of them. */
+const SLICES = 4;
+let slices = new ArrayBuffer(0);
+let taken = SLICES;

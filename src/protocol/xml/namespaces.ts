@@ -81,7 +81,8 @@ export class Scopes {
 
   /** Depth of the innermost element that declares a prefix; 0 without one. */
   get innermost(): number {
-    return this.#declared.at(-1)?.depth ?? 0;
+    const count = this.#declared.length;
+    return count === 0 ? 0 : this.#declared[count - 1]!.depth;
   }
 
   /** The root's declarations that were used since the last call, each once. */

@@ -9,6 +9,7 @@ import {
   skipBeyondAscii,
   utf8Length,
 } from "./chars.ts";
+import { MARK_START, scanMark } from "./byte_order_mark.ts";
 import { freeBench, keepBench, rootName } from "./bench.ts";
 import { scanCdata, scanCdataOpen } from "./cdata.ts";
 import { BEYOND, type XmlError, type XmlErrorKind } from "./errors.ts";
@@ -278,7 +279,14 @@ export class Scanner {
           continue;
         }
         tag.endName(pos - item, bytes, item);
-        state = tag.count === 0 ? AFTER : EQUALS;
+        if (tag.count === 0) {
+          state = AFTER;
+        } else if (byte === EQUALS_SIGN) {
+          pos++;
+          state = QUOTE;
+        } else {
+          state = EQUALS;
+        }
       }
       if (state === EQUALS) {
         while (pos < end && (classes[bytes[pos]!]! & SPACE) !== 0) pos++;
@@ -397,22 +405,14 @@ export class Scanner {
     if (this.#state === START) {
       if (pos === end) return this.#wait(START, pos);
       this.#state = PROLOG;
-      if (bytes[pos] === BYTE_ORDER_MARK[0]) {
+      if (bytes[pos] === MARK_START) {
         input.open(pos);
         return this.#go(MARK, pos);
       }
     }
     if (this.#state === MARK) {
-      const start = input.item;
-      for (; pos < start + BYTE_ORDER_MARK.length; pos++) {
-        if (pos === end) return this.#wait(MARK, pos);
-        if (bytes[pos] !== BYTE_ORDER_MARK[pos - start]) {
-          return this.#refuse(start, "a document must begin with <");
-        }
-      }
-      input.pos = pos;
-      input.drop();
-      return this.#go(PROLOG, input.pos);
+      const step = scanMark(input, this.#refusal);
+      return step === AGAIN ? this.#go(PROLOG, input.pos) : step;
     }
     const from = pos;
     while (pos < end && (classes[bytes[pos]!]! & SPACE) !== 0) pos++;
@@ -497,4 +497,3 @@ const BETWEEN = 19;
 const EPILOG = 20;
 
 const OUTSIDE = "something other than white space stands outside of any payload";
-const BYTE_ORDER_MARK = new TextEncoder().encode("\ufeff");

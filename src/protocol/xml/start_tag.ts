@@ -33,6 +33,10 @@ export class StartTag {
   faultAt = 0;
   /** Some name has a prefix other than `xml`. */
   #prefixed = false;
+  /** A bit for each name of an attribute, by what it looks like at first sight. */
+  #looks = 0;
+  /** Two look alike. */
+  #alike = false;
   /** Of each attribute: name start, colon, name end, value start, value end. */
   readonly #parts: number[] = [];
 
@@ -45,6 +49,8 @@ export class StartTag {
     this.defaultAt = NONE;
     this.raw = false;
     this.#prefixed = false;
+    this.#looks = 0;
+    this.#alike = false;
   }
 
   beginAttribute(nameStart: number): void {
@@ -67,6 +73,9 @@ export class StartTag {
     this.#parts[part] = nameStart;
     this.#parts[part + 1] = colon;
     this.#parts[part + 2] = end;
+    const look = 1 << (bytes[item + nameStart]! + 3 * bytes[item + end - 1]! + end - nameStart);
+    if ((this.#looks & look) !== 0) this.#alike = true;
+    this.#looks |= look;
     if (colon !== NONE) {
       if (colon - nameStart !== 3 || !sameBytes(bytes, item + nameStart, XMLNS, 0, 3)) {
         this.#prefixed = true;
@@ -88,7 +97,7 @@ export class StartTag {
    * count from in `bytes`.
    */
   resolve(scopes: Scopes, depth: number, bytes: Uint8Array, item: number): string | undefined {
-    if (this.count > 1) {
+    if (this.#alike) {
       const twice = this.#duplicate(bytes, item);
       if (twice !== NONE) return this.#fault(twice, TWICE);
     }

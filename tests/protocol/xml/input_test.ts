@@ -72,6 +72,29 @@ Deno.test("input shows no more of an item than the limit, in one chunk and in ma
   assert.deepEqual([textOf(input.bytes.subarray(0, input.end)), input.full], ["efgh", true]);
 });
 
+Deno.test("inputs that gather at the same time keep their bytes to themselves, also those that were given out", () => {
+  const inputs = Array.from({ length: 20 }, () => new Input(5_000));
+  const chunk = (n: number) => bytesOf(String.fromCharCode(0x61 + n).repeat(1_000));
+  const views: Uint8Array[] = [];
+  inputs.forEach((input, n) => {
+    input.feed(chunk(n));
+    input.open(0);
+    input.pos = input.end;
+    assert.equal(input.more(), false);
+  });
+  inputs.forEach((input, n) => {
+    input.feed(chunk(n));
+    while (input.more()) input.pos = input.end;
+    // Half of them outgrow what they began in.
+    if (n % 2 === 0) input.feed(chunk(n));
+    while (input.more()) input.pos = input.end;
+    views.push(input.close());
+  });
+  views.forEach((view, n) => {
+    assert.equal(textOf(view), textOf(chunk(n)).repeat(n % 2 === 0 ? 3 : 2));
+  });
+});
+
 Deno.test("input holds nothing between items", () => {
   const input = new Input(100);
   input.feed(bytesOf("ab"));

@@ -115,6 +115,11 @@ Deno.test("start tag refuses an attribute that stands twice", () => {
   ]);
 });
 
+Deno.test("start tag accepts attributes whose names look alike, and still finds the one that stands twice", () => {
+  assertAccepted(["<a abc='' adc='' aec=''/>", "<a abc='' xml:c='' adc=''/>"]);
+  assertRefused([["<a abc='' adc='' aec='' ▸adc=''/>", "not-well-formed"]]);
+});
+
 Deno.test("start tag refuses names with colons that divide nothing or too much", () => {
   assertRefused([
     ["<▸:a/>", "not-well-formed"],
