@@ -1,4 +1,4 @@
-import type { Attributes } from "../xml/attributes.ts";
+import { Attributes } from "../xml/attributes.ts";
 import type { XmlError } from "../xml/errors.ts";
 import { NS } from "../xml/names.ts";
 import type { XmlHeader, XmlTokenizer } from "../xml/tokenizer.ts";
@@ -222,33 +222,37 @@ function readRequest(
   if (rid === undefined) {
     return badRequest("rid must be a whole number from 1 to 9007199254740991");
   }
-  const key = attributes.get("key");
-  const newkey = attributes.get("newkey");
-  if (sid === undefined) {
-    return readCreation(attributes, { rid, size, key, newkey, content, failures, octets });
-  }
-  const ask = readAsk(attributes, content);
+  if (sid === undefined) return readCreation(wrapper, rid, content, failures, octets);
+  // Most have these two and nothing that a look for all the others could find.
+  const others = attributes.list.length === 2 ? NO_ATTRIBUTES : attributes;
+  const ask = readAsk(others, content);
   if (typeof ask === "string") return badRequest(ask, { sid, rid });
   return {
     type: "continue",
     sid,
-    stream: attributes.get("stream"),
+    stream: others.get("stream"),
     // What is no rid acknowledges nothing.
-    ack: readRid(attributes.get("ack")),
-    namesDomain: attributes.get("to") !== undefined,
+    ack: readRid(others.get("ack")),
+    namesDomain: others.get("to") !== undefined,
     ask,
-    // One by one: to spread them costs more than to read the rest.
+    // One by one, here and at a creation: to spread them costs more than to read the rest.
     rid,
     size,
-    key,
-    newkey,
+    key: others.get("key"),
+    newkey: others.get("newkey"),
     content,
     failures,
     octets,
   };
 }
 
-function readCreation(attributes: Attributes, common: BodyCommon): CreationRequest | RefusedBody {
+function readCreation(
+  { header: { attributes }, size }: Wrapper,
+  rid: number,
+  content: Uint8Array,
+  failures: readonly string[],
+  octets: Octets | undefined,
+): CreationRequest | RefusedBody {
   const ver = readVersion(attributes.get("ver"));
   if (ver === null) return badRequest("ver must be two numbers with a dot between them");
   // The schema's types: wait is an unsignedShort, hold an unsignedByte (XEP-0124 §22).
@@ -269,7 +273,13 @@ function readCreation(attributes: Attributes, common: BodyCommon): CreationReque
     contentType: attributes.get("content"),
     secure: attributes.get("secure") === "true" || attributes.get("secure") === "1",
     userAgent: attributes.get("ua"),
-    ...common,
+    rid,
+    size,
+    key: attributes.get("key"),
+    newkey: attributes.get("newkey"),
+    content,
+    failures,
+    octets,
   };
 }
 
@@ -308,6 +318,7 @@ function readStreamRequest(attributes: Attributes): StreamRequest | null {
   };
 }
 
+const NO_ATTRIBUTES = new Attributes([]);
 const NOTHING: Ask = { type: "nothing" };
 const STREAM_ATTRS =
   "stream_attrs must be a JSON object of texts, without the names that the stream header has itself";

@@ -38,7 +38,8 @@ const USUAL_ROOTS = ["body", "stream:stream"].map((name) => encoder.encode(name)
 /** A copy of a root's name; of those that nearly all have, the same one each time. */
 export function rootName(bytes: Uint8Array, start: number, end: number): Uint8Array {
   const length = end - start;
-  return USUAL_ROOTS.find((usual) =>
-    usual.length === length && sameBytes(bytes, start, usual, 0, length)
-  ) ?? bytes.slice(start, end);
+  for (const usual of USUAL_ROOTS) {
+    if (usual.length === length && sameBytes(bytes, start, usual, 0, length)) return usual;
+  }
+  return bytes.slice(start, end);
 }

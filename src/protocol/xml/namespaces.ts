@@ -43,7 +43,11 @@ export class Scopes {
   /** The innermost one of this prefix. */
   #binding(prefix: string): Binding | undefined {
     if (this.#bindings !== undefined) return this.#bindings.get(prefix);
-    return this.#declared.findLast(({ declaration }) => declaration.prefix === prefix);
+    for (let at = this.#declared.length - 1; at >= 0; at--) {
+      const binding = this.#declared[at]!;
+      if (binding.declaration.prefix === prefix) return binding;
+    }
+    return undefined;
   }
 
   /** The namespace that an element at `depth` means by the prefix, or `undefined` when it is unbound. */
