@@ -113,7 +113,7 @@ export class Input {
 
   #gather(): void {
     const held = this.end - this.item;
-    const buffer = room(held + PIECE);
+    const buffer = room(held + PIECE, this.#limit);
     buffer.set(this.bytes.subarray(this.item, this.end));
     this.bytes = buffer;
     this.#base += this.item;
@@ -126,7 +126,7 @@ export class Input {
 
   #append(count: number): void {
     if (this.end + count > this.bytes.length) {
-      const buffer = room(this.end + count);
+      const buffer = room(this.end + count, this.#limit);
       buffer.set(this.bytes.subarray(0, this.end));
       this.bytes = buffer;
     }
@@ -151,11 +151,15 @@ const EMPTY = new Uint8Array(0);
  */
 const PIECE = 1024;
 
-/** Doubling keeps the copying of a growing item linear. */
-function room(length: number): Uint8Array {
-  let capacity = 2 * PIECE;
-  while (capacity < length) capacity *= 2;
-  return capacity > 2 * PIECE ? new Uint8Array(capacity) : slice();
+/**
+ * Growing by a factor keeps the copying of a growing item linear; most of its cost is the new room.
+ * There is never more than the limit on items can fill.
+ */
+function room(length: number, limit: number): Uint8Array {
+  if (length <= 2 * PIECE) return slice();
+  let capacity = 8 * PIECE;
+  while (capacity < length) capacity *= 4;
+  return new Uint8Array(Math.max(length, Math.min(capacity, limit)));
 }
 
 /**
