@@ -46,12 +46,12 @@ export function withoutMapping(address: string): string {
 
 /** Whether this is an IPv4 address in its usual spelling: four numbers. */
 export function isIPv4(text: string): boolean {
-  return addressBytes(text)?.length === 4;
+  return !text.includes(":") && addressBytes(text) !== undefined;
 }
 
 /** Whether this is an IPv6 address, without brackets; it may have a zone. */
 export function isIPv6(text: string): boolean {
-  return addressBytes(text)?.length === 16;
+  return text.includes(":") && addressBytes(text) !== undefined;
 }
 
 /** Whether only this machine can reach a listener there; takes a {@link canonicalAddress} or `localhost`. */

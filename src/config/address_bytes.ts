@@ -22,16 +22,32 @@ export function startsWith(address: Uint8Array, prefix: Uint8Array, length: numb
 }
 
 function parseIpv4(text: string): Uint8Array | undefined {
-  const parts = text.split(".");
-  if (parts.length !== 4) return undefined;
+  // Every session asks several times what an address is, so nothing is made but what is returned.
+  if (text.length > LONGEST_IPV4) return undefined;
   const bytes = new Uint8Array(4);
-  for (const [i, part] of parts.entries()) {
+  let at = 0;
+  let digits = 0;
+  for (let i = 0; i <= text.length; i++) {
+    const digit = i < text.length ? text.charCodeAt(i) - ZERO : END_OF_NUMBER;
+    if (digit === END_OF_NUMBER) {
+      if (digits === 0 || at === 4) return undefined;
+      at++;
+      digits = 0;
+      continue;
+    }
+    const value = (digits === 0 ? 0 : bytes[at]! * 10) + digit;
     // No leading zero: some read such a number as octal.
-    if (!/^(?:0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return undefined;
-    bytes[i] = Number(part);
+    if (digit < 0 || digit > 9 || value > 255 || (digits > 0 && bytes[at] === 0)) return undefined;
+    bytes[at] = value;
+    digits++;
   }
-  return bytes;
+  return at === 4 ? bytes : undefined;
 }
+
+const LONGEST_IPV4 = "255.255.255.255".length;
+const ZERO = "0".charCodeAt(0);
+/** What a dot is when digits are counted from zero; the end of the text stands for one. */
+const END_OF_NUMBER = ".".charCodeAt(0) - ZERO;
 
 function parseIpv6(text: string): Uint8Array | undefined {
   // A zone says which interface; the address is what it is without it.

@@ -21,8 +21,16 @@ export interface SessionShell {
 
 /** 128 random bits in characters that are safe in attributes and addresses (XEP-0124 §19.3). */
 export function randomName(): string {
-  return crypto.getRandomValues(new Uint8Array(16)).toBase64({
-    alphabet: "base64url",
-    omitPadding: true,
-  });
+  if (used === stock.length) {
+    crypto.getRandomValues(stock);
+    used = 0;
+  }
+  return stock.subarray(used, used += NAME_BYTES).toBase64(NAME_ALPHABET);
 }
+
+const NAME_BYTES = 16;
+const NAME_ALPHABET = { alphabet: "base64url", omitPadding: true } as const;
+
+/** Random bytes for the next names: to be asked for a few costs the platform more than the few do. */
+const stock = new Uint8Array(64 * NAME_BYTES);
+let used = stock.length;

@@ -16,6 +16,7 @@ import {
   type Service,
   services,
   systemAddresses,
+  withoutAsking,
 } from "./resolve.ts";
 
 /** One place to try. */
@@ -73,7 +74,7 @@ export async function* candidates(
   const lookups = new Lookups(settings, search);
   if (connect.length > 0) {
     // RFC 6120 §3.2.3: what the operator wrote is the only place, whatever kind of address it is.
-    const configured = { ...search, mayDial: () => true };
+    const configured = { families: search.families, mayDial: () => true };
     const find = nameserver === undefined ? systemAddresses : addresses;
     for (const target of connect) yield* hosts(domain, target, settings, configured, lookups, find);
     return;
@@ -158,7 +159,7 @@ async function* hosts(
   domain: string,
   service: Service,
   { connectTimeout }: HowToReach,
-  { families, mayDial }: Search,
+  { families, mayDial }: Pick<Search, "families" | "mayDial">,
   lookups: Lookups,
   find: (hostname: string, options: ResolveOptions) => Promise<string[]>,
 ): AsyncGenerator<Candidate | Failure> {
@@ -166,7 +167,8 @@ async function* hosts(
   const target = hostAndPort(hostname, port);
   let found: string[];
   try {
-    found = await lookups.within((options) => find(hostname, options));
+    // What needs no lookup needs no deadline.
+    found = withoutAsking(hostname) ?? await lookups.within((options) => find(hostname, options));
   } catch (error) {
     yield { phase: "lookup", target, reason: words(error) };
     return;

@@ -8,13 +8,13 @@ export function settingsFor(
   { route, secure }: UpstreamRequest,
   settings: UpstreamConfig,
 ): UpstreamConfig {
-  return {
-    ...settings,
-    connect: route?.isNamed ? [placeOf(route)] : settings.connect,
-    // "never" is the operator's word that the way is safe to the places that he named; it says
-    // nothing of a client's own route, and "optional" says nothing at all.
-    tls: secure && (route || settings.tls === "optional") ? "required" : settings.tls,
-  };
+  const connect = route?.isNamed ? [placeOf(route)] : settings.connect;
+  // "never" is the operator's word that the way is safe to the places that he named; it says
+  // nothing of a client's own route, and "optional" says nothing at all.
+  const tls = secure && (route || settings.tls === "optional") ? "required" : settings.tls;
+  // As nearly always: the client wants nothing of its own.
+  if (connect === settings.connect && tls === settings.tls) return settings;
+  return { ...settings, connect, tls };
 }
 
 /** With a certificate of ours, SASL EXTERNAL would let a client in as us. */

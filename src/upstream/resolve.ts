@@ -110,8 +110,8 @@ function byTurns(addresses: readonly string[]): string[] {
   return turns.flatMap((i) => [...ipv6.slice(i, i + 1), ...ipv4.slice(i, i + 1)]);
 }
 
-/** The addresses of a name that needs no lookup. */
-function withoutAsking(hostname: string): string[] | undefined {
+/** The addresses of a name that needs no lookup, IPv6 first. */
+export function withoutAsking(hostname: string): string[] | undefined {
   if (isAddress(hostname)) return [hostname];
   // RFC 6761 §6.3: the name is answered without asking anybody.
   return isLocalhost(hostname) ? ["::1", "127.0.0.1"] : undefined;
