@@ -9,6 +9,9 @@ interface Range {
 /** Ranges of IP addresses, as the configuration has them: `address/length`. */
 export class AddressRanges {
   readonly #ranges: readonly Range[];
+  /** What was asked last, and the answer: a session is the reason for several questions in a row. */
+  #asked = "";
+  #answer = false;
 
   constructor(ranges: readonly string[]) {
     this.#ranges = ranges.map((range) => {
@@ -23,6 +26,12 @@ export class AddressRanges {
 
   /** Whether this address is in one of them, in whatever zone; what is no address is in none. */
   has(address: string): boolean {
+    if (address === this.#asked) return this.#answer;
+    this.#asked = address;
+    return this.#answer = this.#includes(address);
+  }
+
+  #includes(address: string): boolean {
     const bytes = addressBytes(address);
     if (bytes === undefined) return false;
     const one = isMapped(bytes) ? undressed(bytes) : bytes;
