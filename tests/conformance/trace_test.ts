@@ -35,7 +35,7 @@ onBothFronts(
     }
     const [untraced, session] = sessions(stage);
     assert.notEqual(untraced, session);
-    assert.match(session!, /^[0-9a-f]{8,}$/);
+    assert.match(session!, /^[\w-]{8}$/);
     const { sid } = watched.client;
     assert.ok(!session!.includes(sid) && !sid.includes(session!));
     const features =
