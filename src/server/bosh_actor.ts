@@ -56,14 +56,16 @@ export interface BoshCreation {
  * loop is its mailbox and a method call is its message.
  */
 export class BoshActor implements Actor {
-  /** The session in logs: no part of the sid, because whoever knows that owns the session. */
-  readonly name = randomName().slice(0, 8);
   readonly contentType: string | undefined;
   /** Its requests come by GET in the manner of XEP-0252. */
   readonly isScript: boolean;
   readonly #pipelines: boolean;
   readonly #shell: SessionShell;
-  readonly #sid = randomName();
+  /**
+   * Whoever knows it owns the session. What stands behind the name is 128 random bits, so the log can have the
+   * name, and who has a sid finds its session there.
+   */
+  readonly #sid = randomName().slice(0, NAME_LENGTH) + randomName();
   readonly #session: BoshSession;
   readonly #alarm: Alarm;
   readonly #client: ClientInfo;
@@ -120,6 +122,11 @@ export class BoshActor implements Actor {
       userAgent: init.creation.userAgent,
     });
     this.#input(() => {});
+  }
+
+  /** The session in logs and events. */
+  get name(): string {
+    return this.#sid.slice(0, NAME_LENGTH);
   }
 
   // ---- from the client
@@ -341,6 +348,7 @@ interface Waiting {
 }
 
 const NONE: readonly Waiting[] = [];
+const NAME_LENGTH = 8;
 
 function sha1(text: string): string {
   return nodeCrypto().createHash("sha1").update(text).digest("hex");
