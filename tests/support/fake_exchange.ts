@@ -1,4 +1,11 @@
-import type { Answer, Exchange, Peer } from "../../src/server/exchange.ts";
+import type {
+  Answer,
+  Exchange,
+  MessageEvents,
+  MessageSocket,
+  Peer,
+  UpgradeOptions,
+} from "../../src/server/exchange.ts";
 
 /** A request without a front, for what looks at its head only. Header names are in lower case. */
 export class FakeExchange implements Exchange {
@@ -56,7 +63,10 @@ export class FakeExchange implements Exchange {
 
   onLost(): void {}
 
-  upgrade(): { answer: Answer; socket: never } | undefined {
+  upgrade(
+    _options: UpgradeOptions,
+    _events: MessageEvents,
+  ): { answer: Answer; socket: MessageSocket } | undefined {
     return undefined;
   }
 }
