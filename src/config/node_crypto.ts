@@ -1,6 +1,6 @@
 /**
  * `node:crypto`, loaded by whoever asks first: 4 MiB of memory and 30 ms of CPU come with it. Where no
- * certificate is configured, nobody asks before the first session.
+ * certificate is configured, nobody asks before the first key sequence, or WebSocket over sockets.
  */
 export function nodeCrypto(): NodeCrypto {
   return loaded ??= globalThis.process.getBuiltinModule("node:crypto");
