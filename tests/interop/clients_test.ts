@@ -5,7 +5,8 @@ import { runManager, type RunningManager } from "../support/manager.ts";
 import { until } from "../support/patience.ts";
 import { haveProgram } from "../support/programs.ts";
 import { ACCOUNTS, Prosody } from "../support/prosody.ts";
-import { type ClientKind, clientKinds, type XmppClient } from "../support/xmpp_clients.ts";
+import type { ClientKind, XmppClient } from "../support/clients/client.ts";
+import { clientKinds } from "../support/xmpp_clients.ts";
 import { bind, openRaw, scram, transports } from "../support/xmpp_clients_raw.ts";
 
 /** What a careless gateway would lose, double or spoil. */
