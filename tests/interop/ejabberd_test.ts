@@ -18,8 +18,8 @@ Deno.test({
   async fn(t) {
     await using ejabberd = await Ejabberd.start();
     const places = [
-      `xmpp://127.0.0.1:${ejabberd.port}`,
-      `xmpps://127.0.0.1:${ejabberd.directPort}`,
+      `xmpp://127.0.0.1:${ejabberd.proxiedPort}`,
+      `xmpps://127.0.0.1:${ejabberd.proxiedDirectPort}`,
     ];
     let last = 0;
     for (const connect of places) {

@@ -1,22 +1,27 @@
+import assert from "node:assert/strict";
 import { join } from "node:path";
+import { ACCOUNTS } from "./accounts.ts";
 import { certificate } from "./certificates/certificates.ts";
 import { freePort } from "./free_port.ts";
 import { until } from "./patience.ts";
 import { programPath } from "./programs.ts";
+import type { XmppServer } from "./xmpp_server.ts";
 
 /** Milliseconds that it may take to start: it is quick where nothing else is at work. */
 const START_PATIENCE = 60_000;
 
 /**
- * A real ejabberd on free ports of the loopback that lets anybody into `example.test` (SASL
- * ANONYMOUS), and talks to no other server. It is a node without a name, so nothing of Erlang's own
- * network is started.
+ * A real ejabberd on free ports of the loopback that serves `example.test` to {@link ACCOUNTS}, of
+ * whose passwords it keeps what SCRAM needs, and to anybody (SASL ANONYMOUS). It talks to no other
+ * server. It is a node without a name, so nothing of Erlang's own network is started.
  */
-export class Ejabberd implements AsyncDisposable {
-  /** For clients, with STARTTLS; wants a PROXY header first. */
+export class Ejabberd implements XmppServer {
   readonly port: number;
+  /** For clients, with STARTTLS; wants a PROXY header first. */
+  readonly proxiedPort: number;
   /** The same with TLS from the first byte after that header. */
-  readonly directPort: number;
+  readonly proxiedDirectPort: number;
+  readonly #commandPort: number;
   readonly #directory: string;
   readonly #process: Deno.ChildProcess;
   readonly #output: Promise<Deno.CommandOutput>;
@@ -24,18 +29,25 @@ export class Ejabberd implements AsyncDisposable {
 
   private constructor(directory: string, ports: Ports, process: Deno.ChildProcess) {
     this.port = ports.starttls;
-    this.directPort = ports.direct;
+    this.proxiedPort = ports.proxied;
+    this.proxiedDirectPort = ports.proxiedDirect;
+    this.#commandPort = ports.commands;
     this.#directory = directory;
     this.#process = process;
     this.#output = process.output();
     void this.#output.then(() => this.#exited = true);
   }
 
-  /** Settles when it accepts. */
+  /** Settles when it accepts and knows the accounts. */
   static async start(): Promise<Ejabberd> {
     programPath("ejabberdctl");
     const directory = await Deno.makeTempDir({ prefix: "ejabberd-" });
-    const ports = { starttls: freePort(), direct: freePort() };
+    const ports = {
+      starttls: freePort(),
+      proxied: freePort(),
+      proxiedDirect: freePort(),
+      commands: freePort(),
+    };
     const { cert, key } = certificate("example.test");
     await Deno.writeTextFile(join(directory, "certificate.pem"), cert + key);
     const file = join(directory, "ejabberd.yml");
@@ -60,6 +72,7 @@ export class Ejabberd implements AsyncDisposable {
         const accepts = new RegExp(`Start accepting \\S+ connections at 127.0.0.1:${port} `);
         await ejabberd.logged(accepts, START_PATIENCE);
       }
+      await ejabberd.#makeAccounts();
     } catch (error) {
       await ejabberd[Symbol.asyncDispose]();
       throw error;
@@ -83,10 +96,56 @@ export class Ejabberd implements AsyncDisposable {
     );
   }
 
+  async cleanEnd(jid: string): Promise<void> {
+    // A connection that is kept for stream management is logged in the same way.
+    const closing = new RegExp(`Closing c2s (\\w+) for ${RegExp.escape(jid)}: (.+)`);
+    const [, what, why] = await this.logged(closing);
+    // Its words for </stream:stream>; a connection that just goes away is "Connection closed".
+    assert.deepEqual([what, why], ["session", "Stream reset by peer"]);
+    const [account, resource] = jid.split("/") as [string, string];
+    const [user, host] = account.split("@");
+    await until(async () => {
+      const resources = await this.#command("user_resources", { user, host }) as string[];
+      return !resources.includes(resource) || undefined;
+    }, `${jid} is gone`);
+  }
+
+  async mechanism(jid: string): Promise<string> {
+    const opened = new RegExp(`\\((\\S+)\\) Opened c2s session for ${RegExp.escape(jid)}$`, "m");
+    const [, connection] = await this.logged(opened);
+    const accepted = `\\(${RegExp.escape(connection!)}\\) Accepted c2s (\\S+) authentication for `;
+    return (await this.logged(new RegExp(accepted)))[1]!;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#exited) this.#process.kill("SIGKILL");
     await this.#output;
     await Deno.remove(this.#directory, { recursive: true });
+  }
+
+  async #makeAccounts(): Promise<void> {
+    const host = "example.test";
+    for (const [user, password] of Object.entries(ACCOUNTS)) {
+      await this.#command("register", { user, host, password });
+    }
+    for (const localuser of Object.keys(ACCOUNTS)) {
+      for (const user of Object.keys(ACCOUNTS).filter((user) => user !== localuser)) {
+        const names = { localuser, localhost: host, user, host };
+        await this.#command("add_rosteritem", { ...names, nick: user, group: "", subs: "both" });
+      }
+    }
+  }
+
+  /** One of the commands of ejabberdctl (mod_http_api). */
+  async #command(name: string, parameters: unknown): Promise<unknown> {
+    const response = await fetch(`http://127.0.0.1:${this.#commandPort}/api/${name}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(parameters),
+    });
+    const text = await response.text();
+    assert.equal(response.status, 200, `${name}: ${text}`);
+    return JSON.parse(text);
   }
 
   async #log(): Promise<string> {
@@ -101,7 +160,9 @@ export class Ejabberd implements AsyncDisposable {
 
 interface Ports {
   readonly starttls: number;
-  readonly direct: number;
+  readonly proxied: number;
+  readonly proxiedDirect: number;
+  readonly commands: number;
 }
 
 /** Where Debian keeps ejabberd and what it stands on, as its control script says. */
@@ -113,19 +174,38 @@ async function libraries(): Promise<string> {
 }
 
 function configuration(directory: string, ports: Ports): string {
-  const listener = (port: number, tls: string) => `
+  const clients = (port: number, tls: string, proxied: boolean) => `
   - port: ${port}
     ip: "127.0.0.1"
     module: ejabberd_c2s
-    use_proxy_protocol: true
+    use_proxy_protocol: ${proxied}
     ${tls}: true`;
   return `
 hosts: ["example.test"]
 certfiles: ["${directory}/certificate.pem"]
-auth_method: anonymous
+auth_method: [internal, anonymous]
+auth_password_format: scram
 anonymous_protocol: sasl_anon
+disable_sasl_mechanisms: [PLAIN, DIGEST-MD5, X-OAUTH2]
 s2s_access: none
-modules: {}
-listen:${listener(ports.starttls, "starttls_required")}${listener(ports.direct, "tls")}
+modules:
+  mod_admin_extra: {}
+  mod_disco: {}
+  mod_ping: {}
+  mod_roster: {}
+  mod_stream_mgmt: {}
+api_permissions:
+  "the tests":
+    from: mod_http_api
+    who: all
+    what: [register, add_rosteritem, user_resources]
+listen:${clients(ports.starttls, "starttls_required", false)}${
+    clients(ports.proxied, "starttls_required", true)
+  }${clients(ports.proxiedDirect, "tls", true)}
+  - port: ${ports.commands}
+    ip: "127.0.0.1"
+    module: ejabberd_http
+    request_handlers:
+      /api: mod_http_api
 `;
 }

@@ -1,17 +1,13 @@
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
-import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { join } from "node:path";
+import { ACCOUNTS, scramKeys } from "./accounts.ts";
 import { certificate, type CertificateName } from "./certificates/certificates.ts";
 import { freePort } from "./free_port.ts";
 import { until } from "./patience.ts";
 import { programPath } from "./programs.ts";
+import type { XmppServer } from "./xmpp_server.ts";
 
-/** Who has an account, and with which password. */
-export const ACCOUNTS: Readonly<Record<string, string>> = {
-  romeo: "wherefore-art-thou",
-  juliet: "a-rose-by-any-other-name",
-};
+export { ACCOUNTS };
 
 export interface ProsodyOptions {
   /** What it shows; `undefined`: it offers no TLS, and lets clients in without. */
@@ -22,8 +18,7 @@ export interface ProsodyOptions {
  * A real Prosody on free ports of the loopback that serves `example.test` to {@link ACCOUNTS} and
  * talks to no other server. It knows hashes of the passwords for SCRAM-SHA-1 and offers nothing else.
  */
-export class Prosody implements AsyncDisposable {
-  /** For clients, with STARTTLS. */
+export class Prosody implements XmppServer {
   readonly port: number;
   /** For clients, TLS from the first byte (XEP-0368); nobody listens there without a certificate. */
   readonly directPort: number;
@@ -60,10 +55,14 @@ export class Prosody implements AsyncDisposable {
     const program = programPath("prosody");
     const directory = await Deno.makeTempDir({ prefix: "prosody-" });
     const ports = { plain: freePort(), direct: freePort() };
-    const accounts = join(directory, "example%2etest", "accounts");
-    await Deno.mkdir(accounts, { recursive: true });
+    const store = async (what: string, name: string, data: string) => {
+      const folder = join(directory, "example%2etest", what);
+      await Deno.mkdir(folder, { recursive: true });
+      await Deno.writeTextFile(join(folder, `${name}.dat`), data);
+    };
     for (const [name, password] of Object.entries(ACCOUNTS)) {
-      await Deno.writeTextFile(join(accounts, `${name}.dat`), hashedAccount(password));
+      await store("accounts", name, hashedAccount(password));
+      await store("roster", name, roster(Object.keys(ACCOUNTS).filter((other) => other !== name)));
     }
     if (options.certificate !== undefined) {
       const { cert, key } = certificate(options.certificate);
@@ -102,17 +101,22 @@ export class Prosody implements AsyncDisposable {
    */
   async session(jid: string): Promise<string> {
     return await this.#search((log) => {
-      const lines = log.split("\n");
-      const bound = lines.findIndex((line) => line.endsWith(`Resource bound: ${jid}`));
-      if (bound < 0) return undefined;
-      const name = lines[bound]!.split(/\s+/)[3]!;
-      const own = (line: string, what: string) => line.includes(`${name}\tinfo\t${what}`);
-      // A name may come back once its connection has ended.
-      const first = lines.findLastIndex((line, i) => i < bound && own(line, "Client connected"));
-      const last = lines.findIndex((line, i) => i > bound && own(line, "Client disconnected"));
-      if (last < 0) return undefined;
-      return lines.slice(first, last + 1).filter((line) => line.includes(name)).join("\n");
+      const session = linesOf(log, jid);
+      return session?.ended ? session.lines.join("\n") : undefined;
     }, `a session of ${jid} that has ended`);
+  }
+
+  async cleanEnd(jid: string): Promise<void> {
+    const log = await this.session(jid);
+    assert.match(log, /Received <\/stream:stream>/);
+    assert.match(log, new RegExp(`Unbinding resource for ${RegExp.escape(jid)} \\([^:]+\\)$`, "m"));
+    assert.doesNotMatch(log, /hibernat|<stream:error>|remote with error|Traceback/i);
+  }
+
+  async mechanism(jid: string): Promise<string> {
+    const lines = await this.#search((log) => linesOf(log, jid)?.lines, `a session of ${jid}`);
+    const tries = lines.flatMap((line) => /<auth .*mechanism='([^']+)'/.exec(line)?.[1] ?? []);
+    return tries.at(-1)!;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -154,6 +158,26 @@ export class Prosody implements AsyncDisposable {
   }
 }
 
+/**
+ * The lines about the connection that bound a full JID, until it ended or until now; `undefined`:
+ * it is not bound yet.
+ */
+function linesOf(
+  log: string,
+  jid: string,
+): { readonly lines: readonly string[]; readonly ended: boolean } | undefined {
+  const lines = log.split("\n");
+  const bound = lines.findIndex((line) => line.endsWith(`Resource bound: ${jid}`));
+  if (bound < 0) return undefined;
+  const name = lines[bound]!.split(/\s+/)[3]!;
+  const own = (line: string, what: string) => line.includes(`${name}\tinfo\t${what}`);
+  // A name may come back once its connection has ended.
+  const first = lines.findLastIndex((line, i) => i < bound && own(line, "Client connected"));
+  const last = lines.findIndex((line, i) => i > bound && own(line, "Client disconnected"));
+  const end = last < 0 ? lines.length : last + 1;
+  return { lines: lines.slice(first, end).filter((line) => line.includes(name)), ended: last >= 0 };
+}
+
 interface Ports {
   readonly plain: number;
   readonly direct: number;
@@ -184,14 +208,18 @@ function configuration(directory: string, ports: Ports, { certificate }: Prosody
   `;
 }
 
-/** An account as Prosody keeps it: what SCRAM-SHA-1 needs, and not the password (RFC 5802 §3). */
+/** An account as Prosody keeps it: what SCRAM-SHA-1 needs, and not the password. */
 function hashedAccount(password: string): string {
-  const salt = "sodium chloride";
-  const iterations = 4096;
-  const salted = pbkdf2Sync(password, salt, iterations, 20, "sha1");
-  const hmac = (text: string): Buffer => createHmac("sha1", salted).update(text).digest();
-  const storedKey = createHash("sha1").update(hmac("Client Key")).digest("hex");
-  const serverKey = hmac("Server Key").toString("hex");
+  const { salt, iterations, storedKey, serverKey } = scramKeys(password);
   return `return { ["salt"] = "${salt}"; ["iteration_count"] = ${iterations}; ` +
-    `["stored_key"] = "${storedKey}"; ["server_key"] = "${serverKey}"; };\n`;
+    `["stored_key"] = "${storedKey.toString("hex")}"; ` +
+    `["server_key"] = "${serverKey.toString("hex")}"; };\n`;
+}
+
+/** A roster as Prosody keeps it. */
+function roster(names: readonly string[]): string {
+  const items = names.map((name) =>
+    `["${name}@example.test"] = { ["subscription"] = "both"; ["groups"] = {}; };`
+  );
+  return `return { ${items.join(" ")} };\n`;
 }

@@ -14,8 +14,12 @@ export interface RawSession {
   readonly opening: string;
   /** Sends it and returns what comes until there is what is wanted. */
   ask(xml: string, wanted: RegExp): Promise<string>;
+  /** Returns what comes until there is what is wanted. */
+  expect(wanted: RegExp): Promise<string>;
   /** Begins the stream anew after SASL and returns what comes up to the features. */
   restart(): Promise<string>;
+  /** Ends it in good order and returns what comes up to the end. */
+  close(): Promise<string>;
   /** Goes away without a word. */
   drop(): void;
 }
@@ -69,20 +73,31 @@ class RawBosh implements RawSession {
   }
 
   async ask(xml: string, wanted: RegExp): Promise<string> {
-    let came = await this.#post("", xml);
-    while (!wanted.test(came)) {
-      assert.doesNotMatch(came, /type='terminate'/);
-      came += await this.#post("", "");
-    }
-    return came;
+    return await this.#until(wanted, await this.#post("", xml));
+  }
+
+  expect(wanted: RegExp): Promise<string> {
+    return this.#until(wanted, "");
   }
 
   restart(): Promise<string> {
     return this.#post(" xmpp:restart='true' xmlns:xmpp='urn:xmpp:xbosh'", "");
   }
 
+  close(): Promise<string> {
+    return this.#post(" type='terminate'", "");
+  }
+
   drop(): void {
     this.#abort.abort();
+  }
+
+  async #until(wanted: RegExp, came: string): Promise<string> {
+    while (!wanted.test(came)) {
+      assert.doesNotMatch(came, /type='terminate'/);
+      came += await this.#post("", "");
+    }
+    return came;
   }
 
   async #post(attributes: string, payloads: string): Promise<string> {
@@ -125,9 +140,21 @@ class RawWebSocketSession implements RawSession {
     return await this.#until(wanted);
   }
 
+  expect(wanted: RegExp): Promise<string> {
+    return this.#until(wanted);
+  }
+
   restart(): Promise<string> {
     this.#socket.send(OPEN);
     return this.#until(OPENED);
+  }
+
+  async close(): Promise<string> {
+    this.#socket.send("<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>");
+    const came = await this.#until(/<close /);
+    // RFC 7395 §3.6: the WebSocket is closed by who has sent <close/> first, or else by the other.
+    this.#socket.close();
+    return came;
   }
 
   drop(): void {
