@@ -49,15 +49,6 @@ for (const kind of clientKinds) {
     assert.doesNotMatch(log, /starttls/);
     await endedWell(manager, ["direct"]);
   });
-
-  interop(`B-126 X-005 ${kind.name} is told that the password is wrong`, async (server) => {
-    await using manager = await manage("xmpp", server.port);
-    const credentials = { user: "romeo", password: "wrong", resource: "none" };
-    await assert.rejects(kind.logIn(manager.url, credentials), {
-      name: "LoginError",
-      condition: "not-authorized",
-    });
-  });
 }
 
 for (const transport of transports) {

@@ -4,7 +4,7 @@ import { loadConfig } from "../../src/config/load.ts";
 import type { ManagerEvent } from "../../src/events.ts";
 import { ConnectionManager } from "../../src/manager.ts";
 import type { Connector } from "../../src/upstream/connector.ts";
-import { currentFront } from "./fronts.ts";
+import { currentFront, type Front } from "./fronts.ts";
 
 /** A configuration from TOML, for a test; the files that it names are read. */
 export function configOf(toml: string): Config {
@@ -23,10 +23,16 @@ export interface RunningManager extends AsyncDisposable {
   jump(ms: number): void;
 }
 
-/** Starts one with the front of the test; it listens as the first listener of `toml` does, but for its place. */
-export async function runManager(
-  options: { readonly toml?: string; readonly connector?: Connector; readonly unix?: string } = {},
-): Promise<RunningManager> {
+export interface ManagerOptions {
+  readonly toml?: string;
+  readonly connector?: Connector;
+  readonly unix?: string;
+  /** Default: the front of the test. */
+  readonly front?: Front;
+}
+
+/** Starts one; it listens as the first listener of `toml` does, but for its place and its front. */
+export async function runManager(options: ManagerOptions = {}): Promise<RunningManager> {
   const config = configOf(options.toml ?? "");
   const events: ManagerEvent[] = [];
   const clock = new JumpingClock();
@@ -39,7 +45,7 @@ export async function runManager(
   const listener = await manager.listen({
     ...config.listen[0]!,
     at: options.unix === undefined ? { address: "127.0.0.1", port: 0 } : { unix: options.unix },
-    server: currentFront(),
+    server: options.front ?? currentFront(),
   });
   return {
     url: listener.url,

@@ -53,6 +53,8 @@ export interface ClientKind {
   readonly programs?: readonly string[];
   /** It must be given an address with TLS, for it finds the endpoints by host-meta. */
   readonly discovers?: boolean;
+  /** With what it authenticates, if not with SCRAM, which it then cannot. */
+  readonly mechanism?: string;
   /** The library's version, from what is installed. */
   version(): Promise<string>;
   /** Logs in at a connection manager (`http://host:port`); rejects with a {@link LoginError}. */
