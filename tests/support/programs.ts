@@ -2,7 +2,8 @@ import { statSync } from "node:fs";
 
 /**
  * Options of a test that needs programs: `Deno.test({ name, ...haveProgram("dnsmasq"), fn })`.
- * `gloox.pc` is a library to compile against, by pkg-config's name for it. Without one of them the test is reported as ignored; where `CI` is `true` it runs and fails.
+ * `gloox.pc` is a library to compile against, by pkg-config's name for it, and an absolute path is a
+ * file that must be there. Without one of them the test is reported as ignored; where `CI` is `true` it runs and fails.
  */
 export function haveProgram(...names: readonly string[]): { readonly ignore: boolean } {
   const missing = names.some((name) =>
@@ -19,6 +20,7 @@ export function programPath(name: string): string {
 }
 
 function find(name: string): string | undefined {
+  if (name.startsWith("/")) return isFile(name) ? name : undefined;
   // What a system's administrator runs is often not in the path of other users.
   const directories = [...(Deno.env.get("PATH") ?? "").split(":"), "/usr/sbin", "/sbin"];
   return directories.map((directory) => `${directory}/${name}`).find(isFile);

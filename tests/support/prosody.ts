@@ -12,11 +12,13 @@ export { ACCOUNTS };
 export interface ProsodyOptions {
   /** What it shows; `undefined`: it offers no TLS, and lets clients in without. */
   readonly certificate?: CertificateName | undefined;
+  /** What it offers to log in by, and nothing else. Default: SCRAM-SHA-1. */
+  readonly mechanism?: "PLAIN" | "SCRAM-SHA-1";
 }
 
 /**
  * A real Prosody on free ports of the loopback that serves `example.test` to {@link ACCOUNTS} and
- * talks to no other server. It knows hashes of the passwords for SCRAM-SHA-1 and offers nothing else.
+ * talks to no other server. Of the passwords it knows hashes for SCRAM-SHA-1.
  */
 export class Prosody implements XmppServer {
   readonly port: number;
@@ -183,7 +185,12 @@ interface Ports {
   readonly direct: number;
 }
 
-function configuration(directory: string, ports: Ports, { certificate }: ProsodyOptions): string {
+function configuration(
+  directory: string,
+  ports: Ports,
+  { certificate, mechanism = "SCRAM-SHA-1" }: ProsodyOptions,
+): string {
+  const other = mechanism === "PLAIN" ? "SCRAM-SHA-1" : "PLAIN";
   const tls = certificate !== undefined;
   const ssl = `{ certificate = "${directory}/cert.pem"; key = "${directory}/key.pem" }`;
   return `
@@ -202,7 +209,7 @@ function configuration(directory: string, ports: Ports, { certificate }: Prosody
     c2s_direct_tls_ports = { ${tls ? ports.direct : ""} }
     authentication = "internal_hashed"
     storage = "internal"
-    disable_sasl_mechanisms = { "PLAIN"; "SCRAM-SHA-1-PLUS" }
+    disable_sasl_mechanisms = { "${other}"; "SCRAM-SHA-1-PLUS" }
     ${tls ? `ssl = ${ssl}\nc2s_direct_tls_ssl = ${ssl}` : ""}
     VirtualHost "example.test"
   `;
