@@ -186,7 +186,7 @@ certfiles: ["${directory}/certificate.pem"]
 auth_method: [internal, anonymous]
 auth_password_format: scram
 anonymous_protocol: sasl_anon
-disable_sasl_mechanisms: [PLAIN, DIGEST-MD5, X-OAUTH2]
+disable_sasl_mechanisms: [DIGEST-MD5, X-OAUTH2]
 s2s_access: none
 modules:
   mod_admin_extra: {}

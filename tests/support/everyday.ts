@@ -77,7 +77,8 @@ export async function manage(
     fileOf("example.test.key")
   }" }`;
   return await runManager({
-    front,
+    // Deno's own has no TLS.
+    front: kind.discovers ? "sockets" : front,
     toml: `
       [[listen]]
       ${kind.discovers ? tls : ""}

@@ -12,8 +12,8 @@ export { ACCOUNTS };
 export interface ProsodyOptions {
   /** What it shows; `undefined`: it offers no TLS, and lets clients in without. */
   readonly certificate?: CertificateName | undefined;
-  /** What it offers to log in by, and nothing else. Default: SCRAM-SHA-1. */
-  readonly mechanism?: "PLAIN" | "SCRAM-SHA-1";
+  /** It offers PLAIN too, and not only SCRAM-SHA-1. */
+  readonly plain?: boolean;
 }
 
 /**
@@ -188,9 +188,8 @@ interface Ports {
 function configuration(
   directory: string,
   ports: Ports,
-  { certificate, mechanism = "SCRAM-SHA-1" }: ProsodyOptions,
+  { certificate, plain = false }: ProsodyOptions,
 ): string {
-  const other = mechanism === "PLAIN" ? "SCRAM-SHA-1" : "PLAIN";
   const tls = certificate !== undefined;
   const ssl = `{ certificate = "${directory}/cert.pem"; key = "${directory}/key.pem" }`;
   return `
@@ -209,7 +208,7 @@ function configuration(
     c2s_direct_tls_ports = { ${tls ? ports.direct : ""} }
     authentication = "internal_hashed"
     storage = "internal"
-    disable_sasl_mechanisms = { "${other}"; "SCRAM-SHA-1-PLUS" }
+    disable_sasl_mechanisms = { "SCRAM-SHA-1-PLUS"; ${plain ? "" : '"PLAIN"'} }
     ${tls ? `ssl = ${ssl}\nc2s_direct_tls_ssl = ${ssl}` : ""}
     VirtualHost "example.test"
   `;

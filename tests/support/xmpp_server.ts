@@ -35,7 +35,7 @@ export const serverKinds: readonly ServerKind[] = [
     name: "Prosody",
     programs: ["prosody"],
     version: () => packaged("prosody"),
-    start: () => Prosody.start(),
+    start: () => Prosody.start({ certificate: "example.test", plain: true }),
   },
   {
     name: "ejabberd",

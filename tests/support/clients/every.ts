@@ -1,6 +1,8 @@
 import type { ClientKind } from "./client.ts";
+import { nbxmpp } from "./nbxmpp.ts";
 import { strophe } from "./strophe.ts";
+import { xmpp4r } from "./xmpp4r.ts";
 import { xmppJs } from "./xmpp_js.ts";
 
 /** What people use to speak XMPP through a connection manager, by transport and mode. */
-export const everyClient: readonly ClientKind[] = [...strophe, ...xmppJs];
+export const everyClient: readonly ClientKind[] = [...strophe, ...xmppJs, ...xmpp4r, ...nbxmpp];
