@@ -13,5 +13,5 @@ export async function packaged(name: string): Promise<string> {
   const { stdout } = await new Deno.Command("dpkg-query", {
     args: ["--show", "--showformat=${source:Upstream-Version}", name],
   }).output();
-  return new TextDecoder().decode(stdout);
+  return new TextDecoder().decode(stdout).replace(/\+dfsg.*/, "");
 }
