@@ -1,5 +1,5 @@
 /** Milliseconds after which a test gives up on what it waits for. */
-const PATIENCE = 10_000;
+const PATIENCE = 30_000;
 
 /** Keeps what comes until it is asked for. */
 export class Inbox<T> {

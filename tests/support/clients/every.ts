@@ -1,8 +1,15 @@
 import type { ClientKind } from "./client.ts";
 import { nbxmpp } from "./nbxmpp.ts";
+import { pages } from "./pages.ts";
 import { strophe } from "./strophe.ts";
 import { xmpp4r } from "./xmpp4r.ts";
 import { xmppJs } from "./xmpp_js.ts";
 
 /** What people use to speak XMPP through a connection manager, by transport and mode. */
-export const everyClient: readonly ClientKind[] = [...strophe, ...xmppJs, ...xmpp4r, ...nbxmpp];
+export const everyClient: readonly ClientKind[] = [
+  ...strophe,
+  ...pages,
+  ...xmppJs,
+  ...xmpp4r,
+  ...nbxmpp,
+];

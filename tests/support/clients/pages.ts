@@ -43,7 +43,7 @@ export const pages: readonly ClientKind[] = [
     page: (url) =>
       converse({ discover_connection_methods: false, websocket_url: webSocketOf(url) }),
   }),
-  kind("Converse in Chromium, by host-meta", {
+  kind("Converse in Chromium over WebSocket, found by host-meta", {
     transport: "websocket",
     discovers: true,
     version: () => installed("converse.js"),
