@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { auth, response, saslData, scramAnswer } from "./raw_client.ts";
-import { Inbox } from "./patience.ts";
+import { Inbox, patiently } from "./patience.ts";
 
 export type Transport = "bosh" | "websocket";
 export const transports: readonly Transport[] = ["bosh", "websocket"];
@@ -73,11 +73,11 @@ class RawBosh implements RawSession {
   }
 
   async ask(xml: string, wanted: RegExp): Promise<string> {
-    return await this.#until(wanted, await this.#post("", xml));
+    return await patiently(this.#until(wanted, xml), `${wanted} has come`);
   }
 
   expect(wanted: RegExp): Promise<string> {
-    return this.#until(wanted, "");
+    return this.ask("", wanted);
   }
 
   restart(): Promise<string> {
@@ -92,7 +92,8 @@ class RawBosh implements RawSession {
     this.#abort.abort();
   }
 
-  async #until(wanted: RegExp, came: string): Promise<string> {
+  async #until(wanted: RegExp, xml: string): Promise<string> {
+    let came = await this.#post("", xml);
     while (!wanted.test(came)) {
       assert.doesNotMatch(came, /type='terminate'/);
       came += await this.#post("", "");

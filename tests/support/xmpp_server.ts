@@ -1,4 +1,5 @@
 import { Ejabberd } from "./ejabberd.ts";
+import { Jabberd2, JABBERD2_PROGRAMS } from "./jabberd2.ts";
 import { programPath } from "./programs.ts";
 import { Prosody } from "./prosody.ts";
 
@@ -42,6 +43,12 @@ export const serverKinds: readonly ServerKind[] = [
     programs: ["ejabberdctl", "erl"],
     version: () => packaged("ejabberd"),
     start: () => Ejabberd.start(),
+  },
+  {
+    name: "jabberd2",
+    programs: JABBERD2_PROGRAMS,
+    version: () => packaged("jabberd2"),
+    start: () => Jabberd2.start(),
   },
 ];
 
