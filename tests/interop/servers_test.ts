@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ACCOUNTS } from "../support/accounts.ts";
 import { authorityFile } from "../support/certificates/certificates.ts";
 import { onBothFronts } from "../support/fronts.ts";
-import { runManager } from "../support/manager.ts";
+import { runManager, type RunningManager } from "../support/manager.ts";
 import { until } from "../support/patience.ts";
 import { haveProgram } from "../support/programs.ts";
 import {
@@ -33,19 +33,21 @@ for (const kind of serverKinds) {
       sanitizeResources: false,
       fn: async () => await conversation(await (server ??= kind.start()), transport),
     });
+
+    if (!kind.tellsEnds) continue;
+    onBothFronts({
+      name:
+        `U-026 W-030 over ${transport}, somebody who is lost has not logged out at ${kind.name}`,
+      ...haveProgram(...kind.programs),
+      sanitizeOps: false,
+      sanitizeResources: false,
+      fn: async () => await loss(await (server ??= kind.start()), transport),
+    });
   }
 }
 
 async function conversation(server: XmppServer, transport: Transport): Promise<void> {
-  await using running = await runManager({
-    toml: `
-      [upstream]
-      tls = "required"
-      [domains."example.test"]
-      connect = "xmpp://127.0.0.1:${server.port}"
-      ca = "${authorityFile}"
-    `,
-  });
+  await using running = await manage(server);
   const [romeoJid, julietJid] = [jidOf("romeo"), jidOf("juliet")];
   const romeo = await logIn(transport, running.url, romeoJid);
 
@@ -79,6 +81,30 @@ async function conversation(server: XmppServer, transport: Transport): Promise<v
   await until(() => running.manager.sessions === 0 || undefined, "every session has ended");
   const ends = running.events.flatMap((event) => event.type === "session-ended" ? [event] : []);
   assert.deepEqual(ends.map(({ condition }) => condition), [undefined, undefined]);
+}
+
+/** What the other test takes for a clean end is one: this is none. */
+async function loss(server: XmppServer, transport: Transport): Promise<void> {
+  await using running = await manage(server);
+  const jid = jidOf("romeo");
+  const session = await logIn(transport, running.url, jid);
+  session.drop();
+  const inactivity = / inactivity='(\d+)'/.exec(session.opening)?.[1];
+  assert.equal(inactivity === undefined, transport === "websocket");
+  if (inactivity !== undefined) running.jump(Number(inactivity) * 1000);
+  await assert.rejects(server.cleanEnd(jid), assert.AssertionError);
+}
+
+function manage(server: XmppServer): Promise<RunningManager> {
+  return runManager({
+    toml: `
+      [upstream]
+      tls = "required"
+      [domains."example.test"]
+      connect = "xmpp://127.0.0.1:${server.port}"
+      ca = "${authorityFile}"
+    `,
+  });
 }
 
 /** The full JID of a resource that nobody else has. */

@@ -51,7 +51,7 @@ export class Jabberd2 implements XmppServer {
     return jabberd2;
   }
 
-  /** Its log does not tell whether `</stream:stream>` came: a connection that just goes away is a clean end too. */
+  /** Its log does not tell whether `</stream:stream>` came. */
   async cleanEnd(jid: string): Promise<void> {
     const name = RegExp.escape(jid);
     await this.#logged("c2s", new RegExp(`disconnect jid=${name}, `));

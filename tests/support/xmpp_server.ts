@@ -13,8 +13,8 @@ export interface XmppServer extends AsyncDisposable {
   readonly port: number;
   /**
    * Waits until the connection that bound this full JID has ended. Rejects unless that was a clean
-   * end: the client's `</stream:stream>` came, there was no error, nothing is kept to be resumed,
-   * and the resource is gone.
+   * end: the client's `</stream:stream>` came (as far as the server {@link ServerKind.tellsEnds}),
+   * there was no error, nothing is kept to be resumed, and the resource is gone.
    */
   cleanEnd(jid: string): Promise<void>;
   /** The SASL mechanism by which the connection that bound this full JID has authenticated. */
@@ -26,6 +26,8 @@ export interface ServerKind {
   readonly name: string;
   /** For `haveProgram`. */
   readonly programs: readonly string[];
+  /** Whether its log tells a stream that was closed from a connection that went away. */
+  readonly tellsEnds: boolean;
   /** `0.12.3` */
   version(): Promise<string>;
   start(): Promise<XmppServer>;
@@ -35,18 +37,21 @@ export const serverKinds: readonly ServerKind[] = [
   {
     name: "Prosody",
     programs: ["prosody"],
+    tellsEnds: true,
     version: () => packaged("prosody"),
     start: () => Prosody.start({ certificate: "example.test", plain: true }),
   },
   {
     name: "ejabberd",
     programs: ["ejabberdctl", "erl"],
+    tellsEnds: true,
     version: () => packaged("ejabberd"),
     start: () => Ejabberd.start(),
   },
   {
     name: "jabberd2",
     programs: JABBERD2_PROGRAMS,
+    tellsEnds: false,
     version: () => packaged("jabberd2"),
     start: () => Jabberd2.start(),
   },
