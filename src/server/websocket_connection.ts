@@ -23,6 +23,9 @@ export class WebSocketConnection implements MessageSocket, SocketOwner {
   readonly #events: MessageEvents;
   /** What is to be written when the handshake has been answered; then `undefined`. */
   #early: Uint8Array[] | undefined = [];
+  /** Bytes of the frame that the codec wrote last, and of our close frame. */
+  #lastFrame = 0;
+  #closeFrame = 0;
   #isPolling = false;
   #isPaused = false;
   #isGone = false;
@@ -91,7 +94,7 @@ export class WebSocketConnection implements MessageSocket, SocketOwner {
   }
 
   get queuedBytes(): number {
-    return this.#outgoing.size;
+    return Math.max(0, this.#outgoing.size - this.#closeFrame);
   }
 
   get maxMessage(): number {
@@ -165,8 +168,11 @@ export class WebSocketConnection implements MessageSocket, SocketOwner {
       case "too-large":
         return this.#events.tooLarge();
       case "write":
+        this.#lastFrame = action.bytes.length;
         return this.#write(action.bytes);
       case "end":
+        // The last was our close frame: with TLS it is still on its way, and it is no message.
+        this.#closeFrame = this.#lastFrame;
         return this.#outgoing.end();
       case "drop":
         return this.drop();

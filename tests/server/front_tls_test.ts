@@ -125,7 +125,7 @@ Deno.test("a request by TLS is served, and known to have come by it", async () =
 });
 
 Deno.test("a WebSocket by TLS carries messages of every size, and ends well", async () => {
-  const closed = Promise.withResolvers<void>();
+  const closed = Promise.withResolvers<number | undefined>();
   const handle: Handler = (exchange) => {
     let socket: MessageSocket | undefined = undefined;
     const options = { protocol: undefined, pingInterval: 0, maxMessage: 1 << 20 };
@@ -133,7 +133,7 @@ Deno.test("a WebSocket by TLS carries messages of every size, and ends well", as
       message: (bytes) => socket?.send([bytes]),
       tooLarge: () => assert.fail(),
       alive() {},
-      closed: closed.resolve,
+      closed: () => closed.resolve(socket?.queuedBytes),
     });
     socket = upgrade?.socket;
     return upgrade?.answer;
@@ -151,7 +151,7 @@ Deno.test("a WebSocket by TLS carries messages of every size, and ends well", as
   const ended = new Promise((resolve) => client.once("close", resolve));
   client.close(1000);
   assert.equal(await patiently(ended, "the client hears the end"), 1000);
-  await patiently(closed.promise, "so does the endpoint");
+  assert.equal(await patiently(closed.promise, "so does the endpoint"), 0, "nothing is unsent");
 });
 
 Deno.test("head_timeout ends what is not in TLS by then, and TLS counts in it", async () => {
