@@ -63,14 +63,16 @@ onBothFronts(
 );
 
 onBothFronts(
-  "B-095 what waits for the client when it ends the session comes with the end",
+  "B-095 X-020 what waits for the client when it ends the session goes back to its sender",
   async () => {
     await using stage = await Stage.set();
     const { client, upstream } = await stage.open();
     await client.ask("pause='10'");
-    upstream.write(message("queued"));
+    upstream.write("<message id='queued' from='a@b'><body>x</body></message>");
     await pass(0.3);
-    assert.deepEqual(idsOf(await client.ask("type='terminate'")), ["queued"]);
+    assert.deepEqual(idsOf(await client.ask("type='terminate'")), []);
+    const last = await farewell(upstream);
+    assert.match(last, /<message [^>]*type='error' id='queued' to='a@b'>.*<recipient-unavailable /);
   },
 );
 

@@ -1,4 +1,5 @@
 import type { Outgoing } from "./response.ts";
+import { NS } from "../xml/names.ts";
 import type { TerminalCondition } from "./conditions.ts";
 
 /** Why a stream, or the session with its last stream, is over. */
@@ -73,6 +74,15 @@ export class Downlink {
     this.#entries.splice(start, payloads.length);
     this.#bytes -= size;
     return { type: "payloads", stream: of, payloads };
+  }
+
+  /** Forgets acknowledgements and requests for them (XEP-0198 §4), which are nothing to a client that has left. */
+  forgetAcknowledgements(): void {
+    this.#entries = this.#entries.filter((entry) => {
+      if (entry.type === "final") return true;
+      const { name, namespace } = entry.out.payload;
+      return namespace !== NS.SM || (name !== "r" && name !== "a");
+    });
   }
 
   /** All payloads, forgotten with this call: nobody will ask for them any more. */

@@ -329,9 +329,9 @@ export class BoshSession {
   /** §13: the oldest request gets the terminal body, all others an empty one. */
   #terminate(now: number): void {
     while (!this.#window.oldestIsLive && this.#window.anyLive) this.#release(now);
-    const batch = this.#window.anyLive ? this.#downlink.takePayloads() : undefined;
-    this.#answerWith(now, terminalBody(undefined, undefined, { payloads: batch?.payloads ?? [] }));
-    // Who has been told of the end may not read on: what is left is undelivered.
+    // Strophe drops what stands in a terminal body, and stanza throws: senders had better be told.
+    this.#answerWith(now, terminalBody(undefined, undefined));
+    this.#downlink.forgetAcknowledgements();
     while (this.#window.anyHeld) this.#answer(now, undefined);
     for (const request of this.#window.takeWaiting()) this.#respond(request, EMPTY_BODY);
     this.#end({ condition: undefined, reason: "the client ended the session" }, { clean: true });

@@ -229,12 +229,26 @@ Deno.test("B-092 B-093 terminate forwards its payloads, closes the stream, and i
   ]);
 });
 
-Deno.test("B-093 B-095 a terminate alone is the oldest, takes what was queued, and may be misspelt", () => {
+Deno.test("B-093 B-095 X-020 a terminate alone is the oldest, takes nothing that was queued, and may be misspelt", () => {
   const talk = established();
-  talk.server("<message/>");
+  talk.server("<message from='a@b' id='m'/>");
   talk.client("rid='11' type='terminal'");
   assert.deepEqual(talk.take(), [
-    "answer 1: <body type='terminate'><message xmlns='jabber:client'/></body>",
+    "answer 1: <body type='terminate'/>",
+    "undelivered 1",
+    "send <message xmlns='jabber:client' type='error' id='m' to='a@b'>" +
+    "<error type='wait'><recipient-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>",
+    "close",
+    "ended well: the client ended the session",
+  ]);
+});
+
+Deno.test("B-095 who has ended the session is not asked to acknowledge, and has missed nothing by that", () => {
+  const talk = established();
+  talk.server("<a xmlns='urn:xmpp:sm:3' h='1'/><r xmlns='urn:xmpp:sm:3'/>");
+  talk.client("rid='11' type='terminate'");
+  assert.deepEqual(talk.take(), [
+    "answer 1: <body type='terminate'/>",
     "close",
     "ended well: the client ended the session",
   ]);
