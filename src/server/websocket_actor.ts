@@ -96,7 +96,7 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
   }
 
   closed(): void {
-    this.#tellUnsent(this.#socket?.queuedBytes ?? 0);
+    if (!this.#session.hasLeft) this.#tellUnsent(this.#socket?.queuedBytes ?? 0);
     this.#socket = undefined;
     this.#input((now) => this.#session.socketClosed(now));
   }

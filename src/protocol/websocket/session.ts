@@ -63,6 +63,7 @@ export class WebSocketSession {
   #isEmptyTag = false;
   /** The `from` of each opening that the upstream has not answered, oldest first. */
   readonly #unanswered: (string | undefined)[] = [];
+  #hasLeft = false;
   /** When the closing handshake has taken too long. */
   #closesAt: number | undefined;
   /** When there was a message or a pong last; in the beginning, when it began. */
@@ -284,6 +285,11 @@ export class WebSocketSession {
     return this.#actions.poll();
   }
 
+  /** The client has ended the stream: all that it still waits for is our part of that. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
+  }
+
   /** When `handleTimeout` is due (milliseconds), if ever. */
   get deadline(): number | undefined {
     const { idleTimeout } = this.#init;
@@ -376,6 +382,7 @@ export class WebSocketSession {
 
   /** §3.6: the upstream is closed in good order first, and may still have something to say. */
   #clientCloses(now: number): void {
+    this.#hasLeft = true;
     if (!this.#upstream) return this.#sendClose(now);
     this.#state = "client-closed";
     this.#closesAt = now + CLOSE_PATIENCE;

@@ -1,6 +1,7 @@
 import type { ClientKind } from "./client.ts";
 import { nbxmpp } from "./nbxmpp.ts";
 import { pages } from "./pages.ts";
+import { stanza } from "./stanza.ts";
 import { strophe } from "./strophe.ts";
 import { xmpp4r } from "./xmpp4r.ts";
 import { xmppJs } from "./xmpp_js.ts";
@@ -9,6 +10,7 @@ import { xmppJs } from "./xmpp_js.ts";
 export const everyClient: readonly ClientKind[] = [
   ...strophe,
   ...pages,
+  ...stanza,
   ...xmppJs,
   ...xmpp4r,
   ...nbxmpp,
