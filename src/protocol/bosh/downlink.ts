@@ -76,12 +76,12 @@ export class Downlink {
     return { type: "payloads", stream: of, payloads };
   }
 
-  /** Forgets acknowledgements and requests for them (XEP-0198 §4), which are nothing to a client that has left. */
-  forgetAcknowledgements(): void {
+  /** Forgets what a client that has left does not miss: presence, acknowledgements, all but messages and iqs. */
+  keepMissed(): void {
     this.#entries = this.#entries.filter((entry) => {
       if (entry.type === "final") return true;
       const { name, namespace } = entry.out.payload;
-      return namespace !== NS.SM || (name !== "r" && name !== "a");
+      return namespace === NS.CLIENT && (name === "message" || name === "iq");
     });
   }
 

@@ -331,7 +331,7 @@ export class BoshSession {
     while (!this.#window.oldestIsLive && this.#window.anyLive) this.#release(now);
     // Strophe drops what stands in a terminal body, and stanza throws: senders had better be told.
     this.#answerWith(now, terminalBody(undefined, undefined));
-    this.#downlink.forgetAcknowledgements();
+    this.#downlink.keepMissed();
     while (this.#window.anyHeld) this.#answer(now, undefined);
     for (const request of this.#window.takeWaiting()) this.#respond(request, EMPTY_BODY);
     this.#end({ condition: undefined, reason: "the client ended the session" }, { clean: true });

@@ -36,7 +36,9 @@ export class Aftermath {
     if (this.#state.open.size > 0) {
       broken(1, `requests ${this.#state.unanswered} are never answered`);
     }
-    for (const { wanted, got } of this.#state.streams) {
+    for (const stream of this.#state.streams) {
+      if (terminated) stream.skip();
+      const { wanted, got } = stream;
       if (got < wanted.length) broken(4, `${wanted[got]!.text} is neither delivered nor reported`);
     }
   }

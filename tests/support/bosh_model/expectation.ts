@@ -135,7 +135,7 @@ export class Expectation {
     }
     const [first] = addressed;
     for (const text of first === undefined ? [] : body.failures) {
-      const common = { size: text.length, bounces: false, teaches: undefined };
+      const common = { size: text.length, matters: false, bounces: false, teaches: undefined };
       this.#state.want(first!, { text, id: idOf(text), ...common });
     }
     if (ask.type === "pause") {

@@ -79,6 +79,7 @@ export class Judgement {
     return texts.map((text) => {
       const stream = this.#state.streamOf.get(idOf(text));
       if (!stream) return broken(4, `nobody sent ${text}`);
+      if (turn.terminated) stream.skip();
       const wanted = stream.take(text);
       turn.undeliveredBytes += wanted.size;
       return { stream, wanted };

@@ -73,5 +73,6 @@ export function stanza({ name, namespace, xml, ...more }: StanzaKind, id: string
     inherits,
   };
   const size = text.length + (text.includes("\u00e9") ? 1 : 0);
-  return { payload, wanted: { text, id, size, bounces, teaches } };
+  const matters = namespace === NS.CLIENT && name !== "presence";
+  return { payload, wanted: { text, id, size, matters, bounces, teaches } };
 }

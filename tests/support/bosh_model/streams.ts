@@ -21,6 +21,8 @@ export interface Wanted {
   readonly id: string;
   /** Bytes of the text. */
   readonly size: number;
+  /** A client that leaves of itself may miss it. */
+  readonly matters: boolean;
   /** Its sender is told when it never reaches the client. */
   readonly bounces: boolean;
   readonly teaches: "features" | "stream-management" | undefined;
@@ -71,6 +73,13 @@ export class ModelStream {
     if (next?.text !== text) broken(4, `${this.name}: ${text} instead of ${next?.text}`);
     this.waitingBytes -= next.size;
     return next;
+  }
+
+  /** Counts what comes next, and nobody misses when the client ends the session. */
+  skip(): void {
+    for (let next; (next = this.wanted[this.got]) && !next.matters; this.got++) {
+      this.waitingBytes -= next.size;
+    }
   }
 
   /** The client has heard of it, and not of its end. */
