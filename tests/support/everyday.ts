@@ -91,6 +91,7 @@ export async function manage(
       [domains."example.test"]
       connect = "xmpp://127.0.0.1:${server.port}"
       ca = "${authorityFile}"
+      strip_channel_binding = ${kind.takesPlus ?? false}
     `,
   });
 }

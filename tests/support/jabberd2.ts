@@ -179,7 +179,7 @@ async function configurationsOf(
     </sqlite>`;
   const chain = (id: string, names: readonly string[]) =>
     `<chain id="${id}">${names.map((name) => `<module>${name}</module>`).join("")}</chain>`;
-  const scram = "<sasl><scram-sha-1/></sasl>";
+  const mechanisms = "<sasl><scram-sha-1/><plain/></sasl>";
   return {
     users: "<users><user><name>jabberd</name><secret>secret</secret></user></users>",
     router: `<router>${common("router")}
@@ -215,8 +215,8 @@ async function configurationsOf(
       </local>
       <authreg>
         <path>${modules}</path><module>sqlite</module>${sqlite}
-        <mechanisms>${scram}</mechanisms>
-        <ssl-mechanisms>${scram}</ssl-mechanisms>
+        <mechanisms>${mechanisms}</mechanisms>
+        <ssl-mechanisms>${mechanisms}</ssl-mechanisms>
       </authreg>
     </c2s>`,
   };

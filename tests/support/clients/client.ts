@@ -55,6 +55,8 @@ export interface ClientKind {
   readonly discovers?: boolean;
   /** With what it authenticates, if not with SCRAM, which it then cannot. */
   readonly mechanism?: string;
+  /** It takes a `*-PLUS` mechanism although it cannot: its operator has to hide them. */
+  readonly takesPlus?: boolean;
   /** The library's version, from what is installed. */
   version(): Promise<string>;
   /** Logs in at a connection manager (`http://host:port`); rejects with a {@link LoginError}. */

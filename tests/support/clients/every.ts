@@ -1,7 +1,10 @@
 import type { ClientKind } from "./client.ts";
+import { jboshLike } from "./jbosh_like.ts";
+import { jsjacLike } from "./jsjac_like.ts";
 import { nbxmpp } from "./nbxmpp.ts";
 import { pages } from "./pages.ts";
 import { stanza } from "./stanza.ts";
+import { streamsLike } from "./streams_like.ts";
 import { strophe } from "./strophe.ts";
 import { xmpp4r } from "./xmpp4r.ts";
 import { xmppJs } from "./xmpp_js.ts";
@@ -14,4 +17,7 @@ export const everyClient: readonly ClientKind[] = [
   ...xmppJs,
   ...xmpp4r,
   ...nbxmpp,
+  ...jsjacLike,
+  ...jboshLike,
+  ...streamsLike,
 ];

@@ -13,20 +13,21 @@ import {
   type XmppClient,
 } from "./client.ts";
 import { installed } from "./installed.ts";
+import { OwnWebSocket } from "./own_web_socket.ts";
 
-const version = () => installed("stanza");
+const common = { takesPlus: true, version: () => installed("stanza") };
 
 export const stanza: readonly ClientKind[] = [
   ...[1, 2].map((hold): ClientKind => ({
     name: `stanza over BOSH, hold ${hold}`,
     transport: "bosh",
-    version,
+    ...common,
     logIn: (url, credentials) => logIn({ bosh: `${url}/http-bind` }, credentials, { hold }),
   })),
   {
     name: "stanza over WebSocket",
     transport: "websocket",
-    version,
+    ...common,
     logIn: (url, credentials) =>
       logIn({ websocket: `${url.replace(/^http/, "ws")}/xmpp-websocket` }, credentials),
   },
@@ -34,7 +35,7 @@ export const stanza: readonly ClientKind[] = [
     name: "stanza over WebSocket, found by host-meta",
     transport: "websocket",
     discovers: true,
-    version,
+    ...common,
     logIn: (url, credentials) => logIn({ websocket: true }, credentials, { leadTo: url }),
   },
 ];
@@ -166,7 +167,7 @@ async function leadingTo(port: string): Promise<Lead> {
     client,
     close: () => closing ??= close(),
     open(url, protocol) {
-      const socket = new WebSocket(url, { protocols: [protocol], client });
+      const socket = new OwnWebSocket(url, { protocols: [protocol], client });
       closed.push(new Promise((resolve) => socket.addEventListener("close", () => resolve())));
       return socket;
     },

@@ -7,7 +7,7 @@ import { presence, ScriptedStream } from "./scripted_stream.ts";
 /** A client of ours with two XMPP streams in one BOSH session (XEP-0124 §16): nobody else has such a thing. */
 export const streamsLike: readonly ClientKind[] = [
   {
-    name: "our own client with two streams in one BOSH session",
+    name: "our own over BOSH, two streams in one session",
     transport: "bosh",
     version: () => Promise.resolve("ours"),
     logIn: logInTwice,

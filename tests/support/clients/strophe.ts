@@ -1,3 +1,6 @@
+// Before what would take it away.
+import "./own_web_socket.ts";
+
 import { $iq, $msg, $pres, Strophe } from "strophe.js";
 import { Inbox, patiently } from "../patience.ts";
 import {

@@ -52,7 +52,11 @@ async function logIn(
     }
   });
   const counting = Promise.withResolvers<void>();
-  client.on("nonza", (element) => element.is("enabled", "urn:xmpp:sm:3") && counting.resolve());
+  let hasManagement = false;
+  client.on("nonza", (element) => {
+    if (element.is("features")) hasManagement = element.toString().includes("urn:xmpp:sm:3");
+    if (element.is("enabled", "urn:xmpp:sm:3")) counting.resolve();
+  });
   client.on("error", (error) => {
     const condition = error.condition ?? error.message;
     failed.reject(new LoginError(condition));
@@ -61,7 +65,7 @@ async function logIn(
   const online = client.start().then(async (jid) => {
     // It is online before the answer to its <enable/> is there, from which on it counts stanzas
     // (XEP-0198 §4). Of one that comes together with that answer it would lose count.
-    await counting.promise;
+    if (hasManagement) await counting.promise;
     return jid;
   }, (error: XmppJsError) => {
     throw new LoginError(error.condition ?? error.message);
