@@ -14,6 +14,13 @@ export interface ProsodyOptions {
   readonly certificate?: CertificateName | undefined;
   /** It offers PLAIN too, and not only SCRAM-SHA-1. */
   readonly plain?: boolean;
+  /** More of its modules, from the package prosody-modules: `sasl2`; see {@link prosodyModule}. */
+  readonly modules?: readonly string[];
+}
+
+/** For `haveProgram`: one of the modules that the package prosody-modules has. */
+export function prosodyModule(name: string): string {
+  return `/usr/lib/prosody/modules/mod_${name}/mod_${name}.lua`;
 }
 
 /**
@@ -117,7 +124,9 @@ export class Prosody implements XmppServer {
 
   async mechanism(jid: string): Promise<string> {
     const lines = await this.#search((log) => linesOf(log, jid)?.lines, `a session of ${jid}`);
-    const tries = lines.flatMap((line) => /<auth .*mechanism='([^']+)'/.exec(line)?.[1] ?? []);
+    const tries = lines.flatMap((line) =>
+      /<auth(?:enticate)? .*mechanism='([^']+)'/.exec(line)?.[1] ?? []
+    );
     return tries.at(-1)!;
   }
 
@@ -188,9 +197,12 @@ interface Ports {
 function configuration(
   directory: string,
   ports: Ports,
-  { certificate, plain = false }: ProsodyOptions,
+  { certificate, plain = false, modules = [] }: ProsodyOptions,
 ): string {
   const tls = certificate !== undefined;
+  const enabled = ["roster", "saslauth", "disco", "ping", "smacks", ...modules];
+  if (tls) enabled.push("tls");
+  if (modules.includes("sasl2")) enabled.push("sasl2_bridge");
   const ssl = `{ certificate = "${directory}/cert.pem"; key = "${directory}/key.pem" }`;
   return `
     run_as_root = true
@@ -199,7 +211,8 @@ function configuration(
     certificates = "${directory}"
     log = { { levels = { min = "debug" }; to = "file"; filename = "${directory}/prosody.log" } }
     admins = {}
-    modules_enabled = { "roster"; "saslauth"; "disco"; "ping"; "smacks"; ${tls ? '"tls"' : ""} }
+    plugin_paths = { "${new URL(".", import.meta.url).pathname}" }
+    modules_enabled = { ${enabled.map((name) => `"${name}"`).join("; ")} }
     modules_disabled = { "s2s" }
     c2s_interfaces = { "127.0.0.1" }
     c2s_ports = { ${ports.plain} }
