@@ -1,59 +1,55 @@
 import assert from "node:assert/strict";
+import { gloox } from "../support/clients/gloox.ts";
 import { currentFront, onBothFronts, onFront } from "../support/fronts.ts";
 import { pipelined, type Turn } from "../support/http_turns.ts";
-import {
-  loggedOut,
-  NativeClient,
-  type Talk,
-  talk,
-  type TalkOptions,
-} from "../support/native_client.ts";
 import { haveProgram } from "../support/programs.ts";
 import { Prosody } from "../support/prosody.ts";
+import { loggedOut, type Talk, talk, type TalkOptions } from "../support/recorded_talk.ts";
 
 /** Milliseconds in which a held request is answered when another comes; it would wait for 30 s. */
 const AT_ONCE = 5_000;
 
 // One server and one program for all the tests of this file.
 let prosody: Promise<Prosody> | undefined;
-let program: Promise<NativeClient> | undefined;
 Deno.test.afterAll(async () => {
   await (await prosody)?.[Symbol.asyncDispose]();
-  await (await program)?.[Symbol.asyncDispose]();
+  await Promise.all(gloox.map((kind) => kind.close?.()));
 });
 
-for (const mode of ["pipelining", "persistent", "legacy"] as const) {
+for (const kind of gloox) {
+  const { mode } = kind;
   onBothFronts(
     `B-011 B-014 B-040 B-095 T-13 gloox logs in, reads what it wrote and logs out in its mode "${mode}"`,
     () =>
-      gloox({ options: [mode] }, async (talked) => {
+      observe({ kind }, async (talked) => {
         await loggedOut(talked);
         // What Deno.serve answers says that it closes, and then gloox goes on as a legacy client.
         assertConnections[currentFront() === "deno" ? "legacy" : mode](talked.connections);
       }),
-    haveProgram("prosody", "g++", "gloox.pc"),
+    haveProgram("prosody", ...kind.programs ?? []),
   );
 }
+
+const pipelining = gloox.find(({ mode }) => mode === "pipelining")!;
 
 // Whether the end reaches the manager is chance: its client is gone at once, and so nginx drops it.
 onFront(
   "deno",
   "B-011 behind nginx, which reads no request behind a held one, the sample has gloox take a connection for each",
   () =>
-    gloox({ options: ["pipelining"], nginx: true }, ({ connections }) => {
+    observe({ kind: pipelining, nginx: true }, ({ connections }) => {
       assertConnections.legacy(connections);
       return Promise.resolve();
     }),
-  haveProgram("prosody", "nginx", "g++", "gloox.pc"),
+  haveProgram("prosody", "nginx", ...pipelining.programs ?? []),
 );
 
-async function gloox(
-  options: Omit<TalkOptions, "client" | "server">,
+async function observe(
+  options: Omit<TalkOptions, "server">,
   check: (talked: Talk) => Promise<void>,
 ): Promise<void> {
-  const client = await (program ??= NativeClient.compile("g++", "gloox_client.cpp", "gloox"));
   const server = await (prosody ??= Prosody.start());
-  await talk({ client, server, ...options }, async (talked) => {
+  await talk({ server, ...options }, async (talked) => {
     assertPeculiar(talked.connections.flat().filter(({ from }) => from === "client"));
     await check(talked);
   });

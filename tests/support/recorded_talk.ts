@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { authorityFile } from "./certificates/certificates.ts";
+import type { ClientKind } from "./clients/client.ts";
+import { readTurns, type Turn } from "./http_turns.ts";
+import { runManager, type RunningManager } from "./manager.ts";
+import { Nginx } from "./nginx.ts";
+import { until } from "./patience.ts";
+import { ACCOUNTS, type Prosody } from "./prosody.ts";
+import { RecordingRelay } from "./recording_relay.ts";
+
+/** How a client talked over BOSH, after the fact. */
+export interface Talk {
+  readonly manager: RunningManager;
+  /** What was said on each of its connections. */
+  readonly connections: readonly (readonly Turn[])[];
+  /** What the server logged of it, when it has heard the end. */
+  serverLog(): Promise<string>;
+}
+
+export interface TalkOptions {
+  readonly kind: ClientKind;
+  readonly server: Prosody;
+  /** Of `example.test`; two at once must not hear of each other. Default: romeo. */
+  readonly user?: "romeo" | "juliet";
+  /** Whether an nginx stands before the manager; default: none does. */
+  readonly nginx?: boolean;
+  /** Whether it writes to itself before it logs out; default: it does. */
+  readonly writes?: boolean;
+}
+
+/**
+ * Lets a client log in at a manager with the front of the test, send itself a message and log out,
+ * each when a request of its own is held. What it looked like from outside is for `check`.
+ */
+export async function talk(
+  { kind, server, user = "romeo", nginx = false, writes = true }: TalkOptions,
+  check: (talk: Talk) => Promise<void>,
+): Promise<void> {
+  await using manager = await runManager({
+    toml: `
+      [upstream]
+      tls = "required"
+      [domains."example.test"]
+      connect = "xmpp://127.0.0.1:${server.port}"
+      ca = "${authorityFile}"
+    `,
+  });
+  await using proxy = nginx ? await Nginx.start(manager.url) : undefined;
+  await using relay = new RecordingRelay(proxy?.ports.plain ?? Number(new URL(manager.url).port));
+  const resource = crypto.randomUUID().slice(0, 8);
+  const credentials = { user, password: ACCOUNTS[user]!, resource };
+  const client = await kind.logIn(`http://127.0.0.1:${relay.port}`, credentials);
+  try {
+    await requestHeld(relay);
+    if (writes) {
+      const body = "art thou not Romeo & a <Montague>? 😀";
+      client.send(client.jid, { id: "1", body });
+      const received = await client.receive();
+      assert.deepEqual([received.from, received.body], [client.jid, body]);
+      await requestHeld(relay);
+    }
+    await client.logOut();
+  } finally {
+    client.abandon?.();
+  }
+  const farewell = ({ from, body }: Turn) => from === "client" && / type='termina/.test(body);
+  await until(() => said(relay).flat().some(farewell) || undefined, "the client has said good-bye");
+  await check({
+    manager,
+    connections: said(relay),
+    serverLog: () => server.session(client.jid),
+  });
+}
+
+function said(relay: RecordingRelay): Turn[][] {
+  return relay.passages.map(readTurns);
+}
+
+/**
+ * Waits until nothing is on its way: the client has heard its own presence, which the server sends
+ * it too (RFC 6121 §4.2.2), and one request is open, to which there is nothing to answer.
+ */
+async function requestHeld(relay: RecordingRelay): Promise<void> {
+  await until(() => {
+    const connections = said(relay);
+    const answers = connections.flat().filter(({ from }) => from === "server");
+    if (!answers.some(({ body }) => body.includes("<presence "))) return undefined;
+    const open = connections.flatMap((turns) => {
+      const requests = turns.filter(({ from }) => from === "client");
+      return requests.slice(turns.length - requests.length);
+    });
+    return open.length === 1 && !/<(iq|presence|message) /.test(open[0]!.body) || undefined;
+  }, "a request is held");
+}
+
+/** Waits until the manager has ended the session, for this reason alone. */
+export async function ended({ manager }: Talk, reason: string): Promise<void> {
+  await until(() => manager.manager.sessions === 0 || undefined, "the session has ended");
+  const ends = manager.events.filter((event) => event.type === "session-ended");
+  assert.deepEqual(ends.map((end) => end.reason), [reason]);
+}
+
+/** Waits until manager and server have heard that the client has logged out. */
+export async function loggedOut(talk: Talk): Promise<void> {
+  await ended(talk, "the client ended the session");
+  assert.match(await talk.serverLog(), /Received <\/stream:stream>/);
+}
