@@ -19,7 +19,7 @@ Deno.test.afterAll(async () => {
 for (const kind of gloox) {
   const { mode } = kind;
   onBothFronts(
-    `B-011 B-014 B-040 B-095 T-13 gloox logs in, reads what it wrote and logs out in its mode "${mode}"`,
+    `B-011 B-014 B-040 B-052 B-095 T-01 T-13 gloox logs in, reads what it wrote and logs out in its mode "${mode}"`,
     () =>
       observe({ kind }, async (talked) => {
         await loggedOut(talked);
@@ -50,7 +50,11 @@ async function observe(
 ): Promise<void> {
   const server = await (prosody ??= Prosody.start());
   await talk({ server, ...options }, async (talked) => {
-    assertPeculiar(talked.connections.flat().filter(({ from }) => from === "client"));
+    const turns = talked.connections.flat();
+    assertPeculiar(turns.filter(({ from }) => from === "client"));
+    // It would begin a new stream with every answer that has one.
+    const named = turns.filter(({ from, body }) => from === "server" && / sid=/.test(body));
+    assert.equal(named.length, 1);
     await check(talked);
   });
 }

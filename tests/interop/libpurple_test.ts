@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { authorityFile, fileOf } from "../support/certificates/certificates.ts";
 import { libpurple } from "../support/clients/libpurple.ts";
-import { currentFront, onBothFronts } from "../support/fronts.ts";
+import { currentFront, onBothFronts, onFront } from "../support/fronts.ts";
 import { pipelined, type Turn } from "../support/http_turns.ts";
+import { runManager } from "../support/manager.ts";
 import { until } from "../support/patience.ts";
 import { haveProgram } from "../support/programs.ts";
-import { Prosody } from "../support/prosody.ts";
+import { ACCOUNTS, Prosody } from "../support/prosody.ts";
 import { ended, loggedOut, talk } from "../support/recorded_talk.ts";
 
 const kind = libpurple[0]!;
@@ -17,7 +19,7 @@ Deno.test.afterAll(async () => {
 });
 
 onBothFronts(
-  "B-010 B-011 B-112a T-12 libpurple logs in, reads what it wrote, and logs out also behind a held request",
+  "B-010 B-011 B-053 B-112a T-02 T-12 libpurple logs in, reads what it wrote, and logs out also behind a held request",
   async () => {
     const server = await (prosody ??= Prosody.start());
     // It takes its time, so it is two at a time.
@@ -27,6 +29,9 @@ onBothFronts(
         const { connections } = talked;
         assertPeculiar(connections.flat().filter(({ from }) => from === "client"));
         assertKept(connections.flat());
+        // It takes them from there without a look whether they are there.
+        const creation = connections[0]!.find(({ from }) => from === "server");
+        assert.match(creation!.body, /<stream:features /);
         assert.equal(connections.length, 2);
         for (const turns of connections) assert.deepEqual(pipelined(turns), []);
       }),
@@ -47,6 +52,36 @@ onBothFronts(
         await ended(talked, "no request from the client for 60 s");
       }),
     ]);
+  },
+  haveProgram("prosody", ...kind.programs ?? []),
+);
+
+onFront(
+  "sockets",
+  "S-001 T-12 libpurple logs in by HTTPS",
+  async () => {
+    const server = await (prosody ??= Prosody.start());
+    await using manager = await runManager({
+      toml: `
+        [[listen]]
+        tls = { cert = "${fileOf("example.test.pem")}", key = "${fileOf("example.test.key")}" }
+        [upstream]
+        tls = "required"
+        [domains."example.test"]
+        connect = "xmpp://127.0.0.1:${server.port}"
+        ca = "${authorityFile}"
+      `,
+    });
+    assert.match(manager.url, /^https:/);
+    const credentials = { user: "romeo", password: ACCOUNTS.romeo!, resource: "https" };
+    const romeo = await kind.logIn(manager.url, credentials);
+    try {
+      assert.equal(await romeo.ask(), "result");
+      await romeo.logOut();
+    } finally {
+      romeo.abandon?.();
+    }
+    assert.match(await server.session(romeo.jid), /Received <\/stream:stream>/);
   },
   haveProgram("prosody", ...kind.programs ?? []),
 );

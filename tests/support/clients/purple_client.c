@@ -1,14 +1,15 @@
 /*
  * A client made of libpurple 2 that speaks by lines, as line_client.ts has them:
  *
- *   purple_client http://ADDRESS:PORT JID PASSWORD
+ *   purple_client http[s]://HOST:PORT JID PASSWORD
  *
- * What libpurple logs goes to the standard error, and what it keeps to $HOME.
+ * What libpurple logs goes to the standard error, and what it keeps to $HOME, where the certificates
+ * of authorities may be that it is to trust.
  */
 
 #include <purple.h>
 
-#include <signal.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,6 +25,21 @@ static char *refusal;
 
 /* Of whom the presence is that is being read. */
 static char *present;
+
+/* All names are names of this machine: none is asked for. */
+
+static gboolean resolve(PurpleDnsQueryData *query, PurpleDnsQueryResolvedCallback resolved,
+                        PurpleDnsQueryFailedCallback failed) {
+  struct sockaddr_in *address = g_new0(struct sockaddr_in, 1);
+  (void) failed;
+  address->sin_family = AF_INET;
+  address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address->sin_port = htons(purple_dnsquery_get_port(query));
+  resolved(query, g_slist_append(g_slist_append(NULL, GSIZE_TO_POINTER(sizeof *address)), address));
+  return TRUE;
+}
+
+static PurpleDnsQueryUiOps names = { .resolve_host = resolve };
 
 /* The event loop, as libpurple's own example has it. */
 
@@ -235,8 +251,6 @@ int main(int count, char **arguments) {
     return 2;
   }
   setvbuf(stdout, NULL, _IOLBF, 0);
-  /* Names are looked up by processes of libpurple's that somebody must see off. */
-  signal(SIGCHLD, SIG_IGN);
   loop = g_main_loop_new(NULL, FALSE);
   GIOChannel *input = g_io_channel_unix_new(STDIN_FILENO);
   g_io_add_watch(input, G_IO_IN | G_IO_HUP, hear, NULL);
@@ -245,10 +259,12 @@ int main(int count, char **arguments) {
   purple_debug_set_verbose(TRUE);
   purple_core_set_ui_ops(&core);
   purple_eventloop_set_ui_ops(&event_loop);
+  purple_dnsquery_set_ui_ops(&names);
   if (!purple_core_init("causeway-test")) return 1;
   purple_set_blist(purple_blist_new());
-  /* It would look for one in the DNS. */
+  /* It would look for one in the DNS, by itself. */
   purple_network_set_stun_server("127.0.0.1");
+  purple_certificate_add_ca_search_path(g_getenv("HOME"));
 
   int handle;
   void *connections = purple_connections_get_handle();
