@@ -14,6 +14,8 @@ export class FaultyRelay implements AsyncDisposable {
   readonly #server: net.Server;
   readonly #pairs: { readonly client: net.Socket; readonly server: net.Socket }[] = [];
   #fault: Fault | undefined;
+  /** Bytes that clients have sent into a stall. */
+  swallowed = 0;
 
   private constructor(server: net.Server) {
     this.#server = server;
@@ -61,6 +63,7 @@ export class FaultyRelay implements AsyncDisposable {
     server.unpipe(client);
     switch (this.#fault) {
       case "stall":
+        client.on("data", ({ length }) => this.swallowed += length).resume();
         break;
       case "reset":
         client.resetAndDestroy();

@@ -7,8 +7,8 @@ By the second it finds the WebSocket by host-meta. Whatever it then asks for by 
 whichever host, it asks HOST:PORT for it, whose certificate must be of an authority in CA.pem:
 nothing is looked up, and nothing goes anywhere else.
 
-When its connection is lost it connects again at once, as Gajim does after a while, for nbxmpp
-leaves that to the program; to resume the stream is its own doing.
+When its connection is lost it connects again and again, as Gajim does, for nbxmpp leaves that to
+the program. To resume the stream, and to send again what the server has not got, it does itself.
 """
 import base64
 import logging
@@ -24,6 +24,10 @@ from nbxmpp.client import Client
 from nbxmpp.const import ConnectionProtocol, ConnectionType
 from nbxmpp.protocol import JID, Iq, Message, Presence
 from nbxmpp.structs import StanzaHandler
+
+
+# Milliseconds from a lost connection to the next.
+RECONNECT = 100
 
 
 def say(*words):
@@ -50,8 +54,8 @@ class Chat:
         # It would also try TCP, at what SRV says.
         client.set_protocols([ConnectionProtocol.WEBSOCKET])
         client.subscribe("connected", self._on_connected)
-        client.subscribe("connection-failed", self._on_failed)
         client.subscribe("resume-failed", self._on_failed)
+        client.subscribe("connection-failed", self._on_lost)
         client.subscribe("disconnected", self._on_disconnected)
         client.register_handler(StanzaHandler("message", self._on_message))
         client.register_handler(StanzaHandler("presence", self._on_presence))
@@ -81,11 +85,16 @@ class Chat:
     def _on_disconnected(self, client, _signal):
         if self._leaving:
             self._end("left")
-        elif client.has_error or not client.resumeable:
+        elif client.has_error:
             self._on_failed(client, "disconnected")
         else:
-            # Not while it is still busy with the end.
-            GLib.idle_add(client.connect)
+            self._on_lost(client, "disconnected")
+
+    def _on_lost(self, client, signal):
+        if client.resumeable:
+            GLib.timeout_add(RECONNECT, client.connect)
+        else:
+            self._on_failed(client, signal)
 
     def _end(self, *words):
         say(*words)
@@ -105,9 +114,10 @@ class Chat:
         say("answered", stanza.getType())
 
 
-def read_lines(chat):
+def read_lines(chat, loop):
     for line in sys.stdin:
         GLib.idle_add(chat.obey, line)
+    GLib.idle_add(loop.quit)
 
 
 def lead(where, authority, domain):
@@ -144,7 +154,7 @@ def main():
     if not options:
         chat.client.set_custom_host(url, ConnectionProtocol.WEBSOCKET, ConnectionType.PLAIN)
     chat.client.connect()
-    threading.Thread(target=read_lines, args=[chat], daemon=True).start()
+    threading.Thread(target=read_lines, args=[chat, loop], daemon=True).start()
     loop.run()
 
 
