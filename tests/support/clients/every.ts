@@ -1,6 +1,8 @@
 import type { ClientKind } from "./client.ts";
+import { gloox } from "./gloox.ts";
 import { jboshLike } from "./jbosh_like.ts";
 import { jsjacLike } from "./jsjac_like.ts";
+import { libpurple } from "./libpurple.ts";
 import { nbxmpp } from "./nbxmpp.ts";
 import { pages } from "./pages.ts";
 import { stanza } from "./stanza.ts";
@@ -15,6 +17,8 @@ export const everyClient: readonly ClientKind[] = [
   ...pages,
   ...stanza,
   ...xmppJs,
+  ...gloox,
+  ...libpurple,
   ...xmpp4r,
   ...nbxmpp,
   ...jsjacLike,
