@@ -12,9 +12,10 @@ const output: Output = { stdout: console.log, stderr: console.error };
  * an `import` names itself, as soon as the program starts and whether or not it comes to that; `.ci/compile.ts`
  * tells it of these.
  */
-const [CHECK, DEMO]: readonly [string, string] = [
+const [CHECK, DEMO, PROXY]: readonly [string, string, string] = [
   "./src/commands/check.ts",
   "./src/commands/demo.ts",
+  "./src/commands/proxy.ts",
 ];
 
 /** Runs what the command line asks for; the result is the exit status. */
@@ -39,6 +40,11 @@ async function run(invocation: Invocation): Promise<number> {
     case "demo": {
       const { demoCommand }: typeof import("./src/commands/demo.ts") = await import(DEMO);
       return await demoCommand(output);
+    }
+    case "proxy": {
+      const { proxyCommand }: typeof import("./src/commands/proxy.ts") = await import(PROXY);
+      const { proxy, file, flags } = invocation;
+      return proxyCommand(proxy, { file, env, flags }, output);
     }
     default:
       return invocation satisfies never;

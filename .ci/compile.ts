@@ -13,7 +13,9 @@ const OUTPUT = "dist/causeway";
  */
 const MEMORY = "--v8-flags=--max-semi-space-size=2,--heap-growing-percent=20,--no-maglev";
 /** Commands that `main.ts` loads when they run, so Deno does not find them by itself. */
-const COMMANDS = ["check", "demo"].flatMap((name) => ["--include", `src/commands/${name}.ts`]);
+const COMMANDS = ["check", "demo", "proxy"].flatMap((
+  name,
+) => ["--include", `src/commands/${name}.ts`]);
 const ARGUMENTS = [
   ...["compile", "-P", MEMORY, ...COMMANDS],
   ...["--exclude-unused-npm", "--output", OUTPUT, "main.ts"],

@@ -11,8 +11,20 @@ export type Invocation =
   }
   | { readonly command: "check"; readonly file: string | undefined }
   | { readonly command: "demo" }
+  | {
+    readonly command: "proxy";
+    readonly proxy: ProxyName;
+    /** Of `--config`. */
+    readonly file: string | undefined;
+    readonly flags: ServeFlags;
+  }
   | { readonly command: "version" }
   | { readonly command: "help"; readonly text: string };
+
+/** The reverse proxies that a configuration can be made for. */
+export type ProxyName = typeof PROXIES[number];
+
+const PROXIES = ["nginx", "caddy", "haproxy", "apache"] as const;
 
 /** The command line is not one that Causeway knows. The message says what would be; exit status 2. */
 export class UsageError extends Error {
@@ -43,7 +55,7 @@ export function parseArguments(args: readonly string[]): Invocation {
   }
   if (given.has("version")) return { command: "version" };
 
-  const most = command === "check" ? 1 : 0;
+  const most = command === "check" || command === "proxy" ? 1 : 0;
   if (operands.length > most) {
     throw new UsageError(
       `${command} does not take ${JSON.stringify(operands[most])}; write: ${
@@ -53,23 +65,41 @@ export function parseArguments(args: readonly string[]): Invocation {
   }
   switch (command) {
     case "serve":
-      return {
-        command,
-        file: given.get("config")?.at(-1),
-        flags: {
-          listen: given.get("listen") ?? [],
-          domain: given.get("domain") ?? [],
-          logLevel: given.get("log-level")?.at(-1),
-          logFormat: given.get("log-format")?.at(-1),
-        },
-      };
+      return { command, ...readSources(given) };
     case "check":
       return { command, file: operands[0] };
     case "demo":
       return { command };
+    case "proxy":
+      return { command, proxy: readProxy(operands[0]), ...readSources(given) };
     default:
       throw command satisfies never;
   }
+}
+
+/** What a configuration is made of, beside the environment. */
+function readSources(
+  given: ReadonlyMap<string, readonly string[]>,
+): { readonly file: string | undefined; readonly flags: ServeFlags } {
+  return {
+    file: given.get("config")?.at(-1),
+    flags: {
+      listen: given.get("listen") ?? [],
+      domain: given.get("domain") ?? [],
+      logLevel: given.get("log-level")?.at(-1),
+      logFormat: given.get("log-format")?.at(-1),
+    },
+  };
+}
+
+function readProxy(word: string | undefined): ProxyName {
+  const proxy = PROXIES.find((known) => known === word);
+  if (proxy !== undefined) return proxy;
+  throw new UsageError(
+    word === undefined
+      ? `proxy needs the name of one; ${meant("", PROXIES)}`
+      : `there is no proxy ${JSON.stringify(word)}; ${meant(word, PROXIES)}`,
+  );
 }
 
 interface Option {
@@ -142,7 +172,7 @@ function meant(word: string, known: readonly string[], show = (name: string) => 
   return `there are: ${known.map(show).join(", ")}`;
 }
 
-type Command = "serve" | "check" | "demo";
+type Command = "serve" | "check" | "demo" | "proxy";
 
 const OPTIONS = {
   config: { type: "string" },
@@ -159,6 +189,7 @@ const HELP = `Causeway connects browsers to XMPP servers: BOSH and WebSocket on 
   causeway [serve] [OPTION]…   serve until SIGTERM or SIGINT
   causeway check [FILE]        is this configuration right?
   causeway demo                an XMPP server and a page to try Causeway with
+  causeway proxy NAME          the configuration of a reverse proxy in front
   causeway --version
   causeway COMMAND --help      more about a command
 
@@ -214,6 +245,24 @@ printed with its line and what would be right. Exit status 0: right; 2: not.
 
 Runs an embedded XMPP server, Causeway in front of it and a page to try them with,
 on loopback only. Nothing else is needed.
+`,
+  },
+  proxy: {
+    usage:
+      "causeway proxy nginx|caddy|haproxy|apache [--config FILE] [--listen ADDRESS:PORT]… [--domain NAME]…",
+    options: ["config", "listen", "domain"],
+    help: `causeway proxy nginx|caddy|haproxy|apache [OPTION]…
+
+Prints a whole configuration of this reverse proxy that fits the configuration of
+Causeway: its listener, paths, domains, timeouts and sizes. The first lines say where
+to put it, how to test it and what to change. What you should know about it comes on
+standard error too.
+
+  --config FILE          configuration (TOML); else that of CAUSEWAY_CONFIG; else none
+  --listen ADDRESS:PORT  where Causeway listens for the proxy; also [IPV6]:PORT and
+                         unix:PATH. Else: the file's listener without TLS that serves
+                         most, the first of several
+  --domain NAME          a domain that is served, as with causeway serve
 `,
   },
 };

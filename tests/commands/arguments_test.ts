@@ -34,6 +34,21 @@ Deno.test("check takes a file or none, demo takes nothing", () => {
   assert.deepEqual(parsed("demo"), { command: "demo" });
 });
 
+Deno.test("proxy takes the name of one, and what serve takes to say where it listens and for whom", () => {
+  assert.deepEqual(parsed("proxy nginx"), {
+    command: "proxy",
+    proxy: "nginx",
+    file: undefined,
+    flags: noFlags,
+  });
+  assert.deepEqual(parsed("proxy --config c.toml --listen unix:/c --domain a apache"), {
+    command: "proxy",
+    proxy: "apache",
+    file: "c.toml",
+    flags: { ...noFlags, listen: ["unix:/c"], domain: ["a"] },
+  });
+});
+
 Deno.test("--version and --help are heard wherever they stand", () => {
   for (const line of ["--version", "serve --version", "--version check"]) {
     assert.deepEqual(parsed(line), { command: "version" });
@@ -48,8 +63,11 @@ Deno.test("--version and --help are heard wherever they stand", () => {
   assert.match(help("serve --help"), /--listen ADDRESS:PORT/);
   assert.match(help("check --help"), /^causeway check \[FILE\]\n/);
   assert.match(help("demo a --help"), /^causeway demo\n/);
+  assert.match(help("proxy --help"), /^causeway proxy nginx\|caddy\|haproxy\|apache \[OPTION\]…\n/);
   for (
-    const text of [help("--help"), help("serve --help"), help("check --help"), help("demo --help")]
+    const text of ["", "serve", "check", "demo", "proxy"].map((command) =>
+      help(`${command} --help`)
+    )
   ) {
     for (const line of text.split("\n")) assert(line.length <= 90, line);
   }
@@ -68,6 +86,11 @@ Deno.test("wrong usage is told with what would be right", () => {
     ["demo now", 'demo does not take "now"; write: causeway demo'],
     ["check a b", 'check does not take "b"; write: causeway check [FILE]'],
     ["serve a", 'serve does not take "a"; write: causeway serve [--config FILE]'],
+    ["proxy", "proxy needs the name of one; there are: nginx, caddy, haproxy, apache"],
+    ["proxy ngnix", 'there is no proxy "ngnix"; did you mean nginx?'],
+    ["proxy traefik", 'there is no proxy "traefik"; there are: nginx, caddy, haproxy, apache'],
+    ["proxy nginx caddy", 'proxy does not take "caddy"; write: causeway proxy nginx|caddy|'],
+    ["proxy nginx --log-level debug", "proxy has no option --log-level; there are: --config, "],
     ["--config", "--config needs a value; write: causeway serve [--config FILE]"],
     ["--config=", "--config needs a value; write: causeway serve [--config FILE]"],
     [
