@@ -35,7 +35,7 @@ const pipelining = gloox.find(({ mode }) => mode === "pipelining")!;
 // Whether the end reaches the manager is chance: its client is gone at once, and so nginx drops it.
 onFront(
   "deno",
-  "B-011 behind nginx, which reads no request behind a held one, the sample has gloox take a connection for each",
+  "B-011 behind nginx, which reads no request behind a held one, its printed configuration has gloox take a connection for each",
   () =>
     observe({ kind: pipelining, nginx: true }, ({ connections }) => {
       assertConnections.legacy(connections);

@@ -5,7 +5,8 @@
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import net from "node:net";
+import type { Socket } from "node:net";
+import { dial } from "./dial.ts";
 import { parseXml, type XmlElement } from "./xml_element.ts";
 
 /** Milliseconds after which an answer is not waited for any longer. */
@@ -31,7 +32,7 @@ export interface HttpRequest {
 }
 
 export interface HttpResponse {
-  /** Of the protocol, `1.1` or `1.0`. */
+  /** Of the protocol: `1.1`, `1.0` or `2`. */
   readonly version: string;
   readonly status: number;
   /** Statuses of interim responses that came before. */
@@ -57,16 +58,16 @@ export class HttpConnection {
   readonly continued: Promise<void>;
   #continue = () => {};
   readonly #url: URL;
-  readonly #socket: net.Socket;
+  readonly #socket: Socket;
   readonly #expected: Expected[] = [];
   readonly #patience: number;
   #buffer = Buffer.alloc(0);
 
-  constructor(url: string, patience = PATIENCE) {
+  /** `from` is an address of loopback. */
+  constructor(url: string, patience = PATIENCE, from?: string) {
     this.#url = new URL(url);
     this.#patience = patience;
-    this.#socket = net.connect(Number(this.#url.port || 80), this.#url.hostname);
-    this.#socket.setNoDelay(true);
+    this.#socket = dial(this.#url, { from });
     this.#socket.on("data", (data: Buffer) => {
       this.#buffer = Buffer.concat([this.#buffer, data]);
       while (this.#read());
@@ -284,6 +285,8 @@ export interface ClientOptions {
   readonly rid?: number;
   /** Milliseconds after which an answer is not waited for any longer. */
   readonly patience?: number;
+  /** The address of loopback that it comes from. */
+  readonly from?: string;
 }
 
 export interface HowToSend extends Omit<HttpRequest, "body" | "target" | "method"> {
@@ -301,11 +304,13 @@ export class BoshClient {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #connections: HttpConnection[] = [];
   readonly #patience: number | undefined;
+  readonly #from: string | undefined;
   #isLegacy = false;
 
-  constructor(url: string, { headers = {}, rid, patience }: ClientOptions = {}) {
+  constructor(url: string, { headers = {}, rid, patience, from }: ClientOptions = {}) {
     this.url = url;
     this.#patience = patience;
+    this.#from = from;
     this.#headers = headers;
     this.rid = (rid ?? 1_000_000 + Math.floor(Math.random() * 1_000_000)) - 1;
   }
@@ -334,7 +339,7 @@ export class BoshClient {
 
   /** A connection of this client's that is not used unless it is named. */
   connect(): HttpConnection {
-    const connection = new HttpConnection(this.url, this.#patience);
+    const connection = new HttpConnection(this.url, this.#patience, this.#from);
     this.#connections.push(connection);
     return connection;
   }

@@ -1,4 +1,5 @@
-import { connect, type Socket } from "node:net";
+import { connect, isIP, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import tls from "node:tls";
 import { patiently } from "./patience.ts";
 import { drained } from "./upstream_server.ts";
@@ -80,15 +81,29 @@ export class RawWebSocket implements Disposable {
 
   /**
    * Sends a handshake with these headers beside the host's, or instead of those of `HANDSHAKE`. With
-   * `https:` it is by TLS, whoever the server is.
+   * `https:` it is by TLS, whoever the server is. A name is looked for on loopback; `from` is an address of it.
    */
-  static connect(url: string, headers: Headers = {}, method = "GET"): Promise<RawWebSocket> {
+  static connect(
+    url: string,
+    headers: Headers = {},
+    method = "GET",
+    from?: string,
+  ): Promise<RawWebSocket> {
     const { hostname, port, pathname, host, protocol } = new URL(url);
     const opened = new Promise<RawWebSocket>((resolve, reject) => {
-      const to = { port: Number(port), host: hostname.replace(/^\[(.*)\]$/, "$1") };
-      const tcp = connect(to);
+      const address = hostname.replace(/^\[(.*)\]$/, "$1");
+      const name = isIP(address) ? undefined : address;
+      const tcp = connect({
+        port: Number(port),
+        host: name === undefined ? address : "127.0.0.1",
+        ...(from === undefined ? {} : { localAddress: from }),
+      });
       const socket = protocol === "https:"
-        ? tls.connect({ socket: tcp, rejectUnauthorized: false })
+        ? tls.connect({
+          socket: tcp,
+          rejectUnauthorized: false,
+          ...(name === undefined ? {} : { servername: name }),
+        })
         : tcp;
       socket.on("error", reject);
       socket.on("close", () => reject(new Error("closed without an answer to the handshake")));
@@ -114,6 +129,12 @@ export class RawWebSocket implements Disposable {
       socket.on("data", onData);
     });
     return patiently(opened, "the handshake is answered");
+  }
+
+  /** A WebSocket that is open, on whatever carries it. */
+  static over(stream: Duplex, status: number): RawWebSocket {
+    const socket = stream as Socket;
+    return new RawWebSocket(socket, socket, `HTTP ${status}`, new Uint8Array(0));
   }
 
   text(message: string): void {

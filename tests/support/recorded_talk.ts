@@ -3,10 +3,11 @@ import { authorityFile } from "./certificates/certificates.ts";
 import type { ClientKind } from "./clients/client.ts";
 import { readTurns, type Turn } from "./http_turns.ts";
 import { runManager, type RunningManager } from "./manager.ts";
-import { Nginx } from "./nginx.ts";
+import { nginx as nginxProgram } from "./nginx.ts";
 import { until } from "./patience.ts";
 import { ACCOUNTS, type Prosody } from "./prosody.ts";
 import { RecordingRelay } from "./recording_relay.ts";
+import { printed, ReverseProxy } from "./reverse_proxy.ts";
 
 /** How a client talked over BOSH, after the fact. */
 export interface Talk {
@@ -45,8 +46,11 @@ export async function talk(
       ca = "${authorityFile}"
     `,
   });
-  await using proxy = nginx ? await Nginx.start(manager.url) : undefined;
-  await using relay = new RecordingRelay(proxy?.ports.plain ?? Number(new URL(manager.url).port));
+  const { host } = new URL(manager.url);
+  await using proxy = nginx
+    ? await ReverseProxy.start(nginxProgram, printed("nginx", '[domains."example.test"]', host))
+    : undefined;
+  await using relay = new RecordingRelay(proxy?.ports.clear ?? Number(new URL(manager.url).port));
   const resource = crypto.randomUUID().slice(0, 8);
   const credentials = { user, password: ACCOUNTS[user]!, resource };
   const client = await kind.logIn(`http://127.0.0.1:${relay.port}`, credentials);
