@@ -20,6 +20,14 @@ import { OPEN } from "../support/websocket_conversation.ts";
 
 const NAMES = Object.keys(PROXIES) as ProxyName[];
 
+/** Names of unix sockets with all that their proxy can be told of. */
+const ODD: Readonly<Record<ProxyName, string>> = {
+  nginx: `a b"c'd;#{$e}\\n\\`,
+  haproxy: `a b"c'd;#{e},f:1`,
+  caddy: `a b"c'd;#$e\\n\\`,
+  apache: "a+b=c@d~e",
+};
+
 for (const name of NAMES) {
   const needs = haveProgram(PROXIES[name].program);
   /** On a unix socket with one front, on TCP with the other. */
@@ -53,6 +61,19 @@ for (const name of NAMES) {
       );
     }
   }
+
+  onFront(
+    "sockets",
+    `behind ${name}, the socket may have a path that has to be quoted`,
+    () =>
+      behind(name, { socket: ODD[name] }, async ({ url }) => {
+        const h1 = new HttpConnection(url);
+        const { status } = await h1.send({ method: "GET", target: "/http-bind" });
+        assert.equal(status, 200);
+        h1.abort();
+      }),
+    needs,
+  );
 
   test(
     "S-013 W-030 behind PROXY, WebSocket over TLS is upgraded at both paths, its client is known, and is missed at once when it leaves",
