@@ -210,30 +210,31 @@ Deno.test("S-013 who is not trusted, or reached by others too, is told with what
 Deno.test("what the listener serves, and no more, is passed on, with and without a trailing slash", () => {
   const paths = 'bosh.path = "/b.c/d/"\nwebsocket.path = "/ws"\n';
   each(`${paths}${DOMAIN}`, {
-    nginx: /location ~ "\^\(\?:\/b\\\\\.c\/d\|\/ws\)\/\?\$" \{/,
+    nginx:
+      /location ~ "\^\(\/b\\\\\.c\/d\/\?\|\/ws\/\?\|\/\\\\\.well-known\/host-meta\|\/\\\\\.well-known\/host-meta\\\\\.json\)\$" \{/,
     caddy:
       /@causeway path \/b\.c\/d \/b\.c\/d\/ \/ws \/ws\/ \/\.well-known\/host-meta \/\.well-known\/host-meta\.json\n/,
     haproxy: /unless \{ path \/b\.c\/d \/b\.c\/d\/ \/ws \/ws\/ \/\.well-known\/host-meta \/\.w/,
-    apache: /ProxyPassMatch "\^\(\?:\/b\\\.c\/d\|\/ws\)\/\?\$" /,
+    apache: /ProxyPassMatch "\^\(\/b\\\.c\/d\/\?\|\/ws\/\?\|\/\\\.well-known\/host-meta\|/,
   });
   each(`${DOMAIN}[[listen]]\nserve = ["websocket"]`, {
-    nginx: /location ~ "\^\/xmpp-websocket\/\?\$" \{\n\s+proxy_pass/,
+    nginx: /location ~ "\^\(\/xmpp-websocket\/\?\)\$" \{\n\s+proxy_pass/,
     caddy: /path \/xmpp-websocket \/xmpp-websocket\/\n/,
     haproxy: /path \/xmpp-websocket \/xmpp-websocket\/ \}/,
-    apache: /"\^\/xmpp-websocket\/\?\$"/,
+    apache: /"\^\(\/xmpp-websocket\/\?\)\$"/,
   });
   for (const name of NAMES) {
     const websocket = settings(name, `${DOMAIN}[[listen]]\nserve = ["websocket"]`);
     assert.doesNotMatch(websocket, /http-bind|host-meta|gloox/);
     const hostMeta = settings(name, `${DOMAIN}[[listen]]\nserve = ["discovery"]`);
-    assert.doesNotMatch(hostMeta, /http-bind|websocket\/|gloox|client_max_body_size/);
+    assert.doesNotMatch(hostMeta, /http-bind|websocket\/|gloox/);
     assert.match(hostMeta, /host-meta/);
   }
   each(`bosh.path = "/"\n${DOMAIN}[[listen]]\nserve = ["bosh"]`, {
-    nginx: /location ~ "\^\/\$" \{/,
+    nginx: /location ~ "\^\(\/\)\$" \{/,
     caddy: /path \/\n/,
     haproxy: /unless \{ path \/ \}/,
-    apache: /"\^\/\$"/,
+    apache: /"\^\(\/\)\$"/,
   });
 });
 
@@ -305,7 +306,7 @@ Deno.test("a proxy gives connections to Causeway up before Causeway does", () =>
 
 Deno.test("nginx takes bodies of twice http.max_body, so that it is Causeway that refuses them", () => {
   const text = settings("nginx", `http.max_body = 4_000_000\n${DOMAIN}`);
-  assert.match(text, /client_max_body_size 8000000;\n.*client_body_buffer_size 1048576;/);
+  assert.match(text, /client_max_body_size 8000000;\n +client_body_buffer_size 1048576;/);
 });
 
 Deno.test("names are those of the domains and of the addresses that host-meta tells; certificates follow", () => {
@@ -371,6 +372,15 @@ Deno.test("S-004 what fails is logged without its query, where requests by GET a
   assert.doesNotMatch(settings("caddy", none), /request>uri/);
   assert.match(print("nginx", DOMAIN).stdout, /error\.log shows whole requests/);
   assert.doesNotMatch(print("nginx", none).stdout, /error\.log/);
+});
+
+Deno.test("where a proxy passes slow bodies on, it is said which listener bounds them", () => {
+  const advice = (name: ProxyName, server: string) =>
+    /write server = "sockets"/.test(
+      print(name, `${DOMAIN}[[listen]]\nserver = "${server}"`).stdout,
+    );
+  assert.deepEqual(NAMES.map((name) => advice(name, "deno")), [false, true, true, false]);
+  assert.deepEqual(NAMES.map((name) => advice(name, "sockets")), [false, false, false, false]);
 });
 
 Deno.test("a name of the file cannot end the comment that it stands in", () => {

@@ -4,6 +4,7 @@ import { bodyOf, HttpConnection } from "../support/bosh_client.ts";
 import { currentFront, onBothFronts, onFront } from "../support/fronts.ts";
 import { H2Client } from "../support/h2_client.ts";
 import { readJrd, readXrd } from "../support/host_meta.ts";
+import { runManager } from "../support/manager.ts";
 import { patiently, until } from "../support/patience.ts";
 import { haveProgram } from "../support/programs.ts";
 import {
@@ -16,6 +17,8 @@ import {
   PROXIES,
 } from "../support/proxied.ts";
 import { RawWebSocket } from "../support/raw_websocket.ts";
+import { RecordingRelay } from "../support/recording_relay.ts";
+import { printed, ReverseProxy } from "../support/reverse_proxy.ts";
 import { OPEN } from "../support/websocket_conversation.ts";
 
 const NAMES = Object.keys(PROXIES) as ProxyName[];
@@ -61,6 +64,26 @@ for (const name of NAMES) {
       );
     }
   }
+
+  onFront(
+    "deno",
+    `behind ${name}, requests that follow each other are passed on by one connection`,
+    async () => {
+      const toml = '[domains."example.test"]';
+      await using running = await runManager({ toml });
+      await using relay = new RecordingRelay(Number(new URL(running.url).port));
+      const config = printed(name, toml, `127.0.0.1:${relay.port}`);
+      await using proxy = await ReverseProxy.start(PROXIES[name], config);
+      const h1 = new HttpConnection(`https://example.test:${proxy.ports.tls}`);
+      for (let request = 0; request < 5; request++) {
+        const { status } = await h1.send({ method: "GET", target: "/http-bind" });
+        assert.equal(status, 200);
+      }
+      h1.abort();
+      assert.equal(relay.connections.length, 1);
+    },
+    needs,
+  );
 
   onFront(
     "sockets",

@@ -29,10 +29,7 @@ export const apache: ReverseProxy = {
       ? `unix:${plan.backend.unix}|http://localhost`
       : `http://${tcpAddress(plan)}`;
     const unused = spare === 0 ? "disablereuse=On" : `ttl=${spare}`;
-    const pass = (paths: readonly string[]) =>
-      `ProxyPassMatch "${pathPattern(paths)}" "${backend}" timeout=${
-        Math.max(patience, silence)
-      } ${unused} retry=0 upgrade=websocket`;
+    const timeout = Math.max(patience, silence);
     return `${head}
 # Without the query, which holds a session's id in requests by GET.
 LogFormat "%a %t \\"%m %U %H\\" %>s %O \\"%{User-Agent}i\\"" causeway
@@ -80,10 +77,10 @@ ${
       spare === 0 ? "disablereuse" : "ttl"
     }: Causeway
     # keeps connections that are not used for longer. retry: it is tried again at once after a restart.
-${
-      [plan.endpoints, plan.documents].filter((paths) => paths.length > 0)
-        .map((paths) => `    ${pass(paths)}\n`).join("")
-    }    # Leave this out for a site of your own beside it, with a DocumentRoot.
+    ProxyPassMatch "${
+      pathPattern(plan)
+    }" "${backend}" timeout=${timeout} ${unused} retry=0 upgrade=websocket
+    # Leave this out for a site of your own beside it, with a DocumentRoot.
     RedirectMatch 404 ".*"
 </VirtualHost>
 `;

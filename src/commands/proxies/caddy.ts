@@ -1,5 +1,5 @@
 import type { ProxyPlan } from "./plan.ts";
-import { preface, type ReverseProxy, tcpAddress } from "./text.ts";
+import { preface, type ReverseProxy, slowBodies, tcpAddress } from "./text.ts";
 
 /** A whole Caddyfile. */
 export const caddy: ReverseProxy = {
@@ -23,6 +23,7 @@ export const caddy: ReverseProxy = {
             "For names with * Caddy needs either that or a DNS module for its certificate authority.",
           ]
           : [],
+        ...slowBodies(plan, "Caddy"),
       ],
       user: "caddy",
     });

@@ -1,5 +1,5 @@
 import type { ProxyPlan } from "./plan.ts";
-import { preface, type ReverseProxy, tcpAddress } from "./text.ts";
+import { preface, type ReverseProxy, slowBodies, tcpAddress } from "./text.ts";
 
 /** A whole `haproxy.cfg`. */
 export const haproxy: ReverseProxy = {
@@ -19,13 +19,13 @@ export const haproxy: ReverseProxy = {
       change: [
         "Change: crt, a file with certificate, chain and key in one, or a directory of such files:",
         `cat fullchain.pem privkey.pem > /etc/haproxy/${name}.pem`,
+        ...slowBodies(plan, "HAProxy"),
       ],
       user: "haproxy",
     });
     const paths = [...endpoints, ...documents].join(" ");
     return `${head}
 global
-    # Without the query, which holds a session's id in requests by GET: see log-format.
     log /dev/log local0
 ${isUnix ? "    # No chroot: the unix socket is outside of it." : "    chroot /var/lib/haproxy"}
     user haproxy
@@ -35,6 +35,7 @@ ${isUnix ? "    # No chroot: the unix socket is outside of it." : "    chroot /v
 defaults
     mode http
     log global
+    # Without the query, which holds a session's id in requests by GET.
     log-format '%ci:%cp [%tr] %ft %b %TR/%Tw/%Tc/%Tr/%Ta %ST %B %ts "%HM %HPO %HV"'
     timeout connect 5s
     # For a whole head, and for a body or its first 16 KiB, before Causeway is troubled with it.
@@ -47,9 +48,9 @@ defaults
     # Longer than a WebSocket is silent (websocket.ping_interval).
     timeout tunnel ${silence}s
     timeout client-fin 10s
-    # Causeway hears at once of a client that leaves.
-    option abortonclose
     timeout server-fin 10s
+    # Causeway hears at once of a client that leaves. (Here, because frontends have to know it too.)
+    option abortonclose
 
 frontend http
     bind :80,:::80 v6only

@@ -18,8 +18,8 @@ export const nginx: ReverseProxy = {
       test: "nginx -t",
       apply: "systemctl reload nginx",
       change: [
-        "Change: ssl_certificate and ssl_certificate_key. If a server { } for these names exists already, move what",
-        "is in the one with TLS below there, and leave both out.",
+        "Change: ssl_certificate and ssl_certificate_key. If there is a server { } for these names already, move the",
+        "locations below into it, but for the last one, and leave out the two that are here.",
         "Each client that waits takes two connections of nginx: worker_connections in nginx.conf, 768 as packaged,",
         "must be more than twice the clients of one worker, and worker_rlimit_nofile as large.",
         ...bosh && script
@@ -67,23 +67,18 @@ server {
     ssl_protocols TLSv1.2 TLSv1.3;
     access_log /var/log/nginx/causeway.log causeway;
 
-    # Whatever a client wrote into these counts for nothing. Where another proxy is in front of this one, let
-    # the real_ip module find the client: set_real_ip_from and real_ip_header.
-    proxy_set_header X-Forwarded-For $remote_addr;
-    proxy_set_header X-Forwarded-Proto $scheme;
-    proxy_set_header X-Forwarded-Host "";
-    proxy_set_header Forwarded "";
-    # host-meta is told for the domain that was asked for.
-    proxy_set_header Host $http_host;
-
-    proxy_http_version 1.1;
-    proxy_set_header Upgrade $causeway_upgrade;
-    proxy_set_header Connection $causeway_connection;
-    # Answers leave as they come, and nothing of a chat is written to the disk; compression would make it
-    # possible to guess what is in it. Requests are read whole before Causeway is troubled with them.
-    proxy_buffering off;
-    gzip off;
-${endpoints(plan)}${documents(plan)}
+    location ~ ${quoted(pathPattern(plan))} {
+${bosh ? ONE_REQUEST : ""}${passing(plan)}    }
+${
+      bosh
+        ? `
+    location @causeway_one_request {
+        keepalive_timeout 0;
+        # As above.
+${passing(plan).replace(/^\s*#.*\n/gm, "")}    }
+`
+        : ""
+    }
     location / {
         return 404;
     }
@@ -91,6 +86,41 @@ ${endpoints(plan)}${documents(plan)}
 `;
   },
 };
+
+const ONE_REQUEST =
+  `        # gloox sends requests behind one that is held, and nginx does not read them before that is answered.
+        # Told that the connection closes, it takes one for each request.
+        error_page 418 = @causeway_one_request;
+        if ($http_user_agent ~ "gloox") { return 418; }
+
+`;
+
+/** What is in each location. */
+function passing({ patience, silence, maxBody }: ProxyPlan): string {
+  return `        proxy_pass http://causeway;
+        proxy_http_version 1.1;
+        proxy_set_header Upgrade $causeway_upgrade;
+        proxy_set_header Connection $causeway_connection;
+        # host-meta is told for the domain that was asked for.
+        proxy_set_header Host $http_host;
+        # Whatever a client wrote into these counts for nothing. Where another proxy is in front of this one,
+        # let the real_ip module find the client: set_real_ip_from and real_ip_header.
+        proxy_set_header X-Forwarded-For $remote_addr;
+        proxy_set_header X-Forwarded-Proto $scheme;
+        proxy_set_header X-Forwarded-Host "";
+        proxy_set_header Forwarded "";
+        # Longer than a request is held (bosh.max_wait) and than a WebSocket is silent (websocket.ping_interval).
+        proxy_read_timeout ${Math.max(patience, silence)}s;
+        # Answers leave as they come, and nothing of a chat is written to the disk; compression would make it
+        # possible to guess what is in it. Requests are read whole before Causeway is troubled with them.
+        proxy_buffering off;
+        gzip off;
+        # Twice of what Causeway takes (http.max_body): up to there its own answer says so, which pages may read.
+        client_max_body_size ${2 * maxBody};
+        client_body_buffer_size ${Math.min(maxBody, 1_048_576)};
+        access_log /var/log/nginx/causeway.log causeway;
+`;
+}
 
 function upstream(plan: ProxyPlan): string {
   const { backend, spare } = plan;
@@ -102,47 +132,6 @@ function upstream(plan: ProxyPlan): string {
     keepalive_timeout ${spare}s;
 `;
   return `upstream causeway {\n    server ${server};\n${kept}}\n`;
-}
-
-function endpoints({ endpoints, bosh, patience, silence, maxBody }: ProxyPlan): string {
-  if (endpoints.length === 0) return "";
-  const gloox = bosh
-    ? `
-        # gloox sends requests behind one that is held, and nginx does not read them before that is answered.
-        # Told that the connection closes, it takes one for each request.
-        error_page 418 = @causeway_one_request;
-        if ($http_user_agent ~ "gloox") { return 418; }`
-    : "";
-  return `
-    # Longer than a request is held (bosh.max_wait) and than a WebSocket is silent (websocket.ping_interval).
-    proxy_read_timeout ${Math.max(patience, silence)}s;
-    # Twice of what Causeway takes (http.max_body): up to there its own answer says so, which browsers may read.
-    client_max_body_size ${2 * maxBody};
-    client_body_buffer_size ${Math.min(maxBody, 1_048_576)};
-
-    location ~ ${quoted(pathPattern(endpoints))} {${gloox}
-        proxy_pass http://causeway;
-    }
-${
-    bosh
-      ? `
-    location @causeway_one_request {
-        keepalive_timeout 0;
-        proxy_pass http://causeway;
-    }
-`
-      : ""
-  }`;
-}
-
-function documents({ documents }: ProxyPlan): string {
-  if (documents.length === 0) return "";
-  return `
-    # host-meta, by which clients find the addresses.
-    location ~ ${quoted(pathPattern(documents))} {
-        proxy_pass http://causeway;
-    }
-`;
 }
 
 /** A word of the configuration. What it is for, an upstream or a pattern, knows no variables. */

@@ -28,6 +28,8 @@ export interface ProxyPlan {
   readonly spare: number;
   /** Bytes of a request's body that Causeway takes. */
   readonly maxBody: number;
+  /** Whether Causeway bounds how long a body may take. */
+  readonly boundsBodies: boolean;
   /** Sentences that the operator should read. */
   readonly remarks: readonly string[];
 }
@@ -68,6 +70,7 @@ export function planProxy(config: Config): ProxyPlan | string {
       : LONG_SILENCE,
     spare: Math.min(60, Math.floor(http.keepaliveTimeout * 0.75 / 1000)),
     maxBody: http.maxBody,
+    boundsBodies: listen.server === "sockets",
     remarks: [
       ...names.remarks,
       ...remarksOnTrust(listen, config),

@@ -55,17 +55,26 @@ export function preface(plan: ProxyPlan, preface: Preface): string {
   return lines.map((line) => line === "" ? "#\n" : `# ${line}\n`).join("");
 }
 
+/** What to know of a proxy that passes bodies on as they come. */
+export function slowBodies({ boundsBodies }: ProxyPlan, title: string): string[] {
+  return boundsBodies ? [] : [
+    `A client may send a body as slowly as it likes, and ${title} passes it on as it comes: write server = "sockets"`,
+    "for the listener, which bounds that.",
+  ];
+}
+
 /** `host:port`, or undefined for a unix socket. */
 export function tcpAddress({ backend }: ProxyPlan): string | undefined {
   return "unix" in backend ? undefined : joinHostPort(backend.host, backend.port);
 }
 
-/** A regular expression, in the syntax that all proxies share, for exactly these paths. */
-export function pathPattern(paths: readonly string[]): string {
-  const bare = [...new Set(paths.map((path) => path.replace(/(?<=.)\/$/, "")))];
-  const slash = paths.some((path) => path.length > 1 && path.endsWith("/")) ? "/?" : "";
-  const escaped = bare.map((path) => path.replaceAll(".", "\\."));
-  return `^${escaped.length === 1 ? escaped[0] : `(?:${escaped.join("|")})`}${slash}$`;
+/** A regular expression, in the syntax that all proxies share, for the paths of a plan and no others. */
+export function pathPattern({ endpoints, documents }: ProxyPlan): string {
+  const paths = [...endpoints, ...documents];
+  const slashed = (path: string) => paths.includes(`${path}/`);
+  const patterns = paths.filter((path) => path === "/" || !path.endsWith("/"))
+    .map((path) => `${path.replaceAll(".", "\\.")}${slashed(path) ? "/?" : ""}`);
+  return `^(${patterns.join("|")})$`;
 }
 
 /** Text that cannot leave its comment. */
