@@ -200,7 +200,7 @@ function configuration(
   { certificate, plain = false, modules = [] }: ProsodyOptions,
 ): string {
   const tls = certificate !== undefined;
-  const enabled = ["roster", "saslauth", "disco", "ping", "smacks", ...modules];
+  const enabled = ["roster", "saslauth", "disco", "pep", "ping", "smacks", ...modules];
   if (tls) enabled.push("tls");
   if (modules.includes("sasl2")) enabled.push("sasl2_bridge");
   const ssl = `{ certificate = "${directory}/cert.pem"; key = "${directory}/key.pem" }`;
