@@ -18,7 +18,7 @@ let prosody: Promise<Prosody> | undefined;
 Deno.test.afterAll(async () => await (await prosody)?.[Symbol.asyncDispose]());
 
 scripted(
-  "T-14 B-107 B-109 JSJaC's keys: every request has one, and every fourteenth begins another sequence",
+  "B-107 B-109 T-14 JSJaC's keys: every request has one, and every fourteenth begins another sequence",
   logInLikeJsjac,
   async (romeo) => {
     for (let i = 0; i < 40; i++) await exchange(romeo, `message ${i}`);
@@ -41,7 +41,7 @@ scripted(
 );
 
 scripted(
-  "T-14 B-097 B-110 JSJaC repeats what was not answered with the key that it had, and gets the same answer",
+  "B-097 B-110 T-14 JSJaC repeats what was not answered with the key that it had, and gets the same answer",
   logInLikeJsjac,
   async (romeo) => {
     for (let i = 0; i < 20; i++) {
@@ -60,7 +60,7 @@ scripted(
 );
 
 scripted(
-  "T-14 B-083 JSJaC's last words before a page is left stand in the request for a pause",
+  "B-083 T-14 JSJaC's last words before a page is left stand in the request for a pause",
   logInLikeJsjac,
   async (romeo) => {
     const body = "said while the page closes";
@@ -75,7 +75,7 @@ scripted(
 );
 
 scripted(
-  "T-16 B-070 B-071 B-074 jbosh hears by a report which answer it lacks, and gets that one",
+  "B-070 B-071 B-074 T-16 jbosh hears by a report which answer it lacks, and gets that one",
   logInLikeJbosh,
   async (romeo) => {
     const creation = romeo.traffic.find((text) => text.includes(" sid="))!;
@@ -98,7 +98,7 @@ scripted(
 );
 
 scripted(
-  "T-16 B-074 jbosh lives where nothing is reported, acknowledging what it has read",
+  "B-074 T-16 jbosh lives where nothing is reported, acknowledging what it has read",
   logInLikeJbosh,
   async (romeo, manager) => {
     for (let i = 0; i < 5; i++) await exchange(romeo, `message ${i}`);

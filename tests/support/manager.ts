@@ -27,6 +27,8 @@ export interface ManagerOptions {
   readonly toml?: string;
   readonly connector?: Connector;
   readonly unix?: string;
+  /** Default: a free one. */
+  readonly port?: number;
   /** Default: the front of the test. */
   readonly front?: Front;
 }
@@ -44,7 +46,9 @@ export async function runManager(options: ManagerOptions = {}): Promise<RunningM
   });
   const listener = await manager.listen({
     ...config.listen[0]!,
-    at: options.unix === undefined ? { address: "127.0.0.1", port: 0 } : { unix: options.unix },
+    at: options.unix === undefined
+      ? { address: "127.0.0.1", port: options.port ?? 0 }
+      : { unix: options.unix },
     server: options.front ?? currentFront(),
   });
   return {

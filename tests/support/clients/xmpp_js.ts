@@ -19,10 +19,17 @@ export const xmppJs: readonly ClientKind[] = [
   },
 ];
 
-async function logIn(
+/** A client whose library can be looked at. */
+export interface XmppJsPerson extends XmppClient {
+  readonly library: XmppJsClient;
+}
+
+/** `reconnects`: whether it comes back by itself when its connection is gone; default: it does not. */
+export async function logIn(
   service: string,
   { user, password, resource }: Credentials,
-): Promise<XmppClient> {
+  { reconnects = false } = {},
+): Promise<XmppJsPerson> {
   const client: XmppJsClient = xmppClient({
     service,
     domain: "example.test",
@@ -32,7 +39,7 @@ async function logIn(
     timeout: 10_000,
   });
   // It would come back after an end that a test wants to see.
-  client.reconnect.stop();
+  if (!reconnects) client.reconnect.stop();
   const traffic: string[] = [];
   const messages = new Inbox<ChatMessage & { from: string }>();
   const presences = new Inbox<Presence>();
@@ -77,6 +84,7 @@ async function logIn(
     jid: own,
     ended: ended.promise,
     traffic,
+    library: client,
     send: (to, { id, body }) =>
       void client.send(xml("message", { to, id, type: "chat" }, xml("body", {}, body))),
     receive: () => messages.take(),
@@ -87,6 +95,9 @@ async function logIn(
         xml("ping", { xmlns: "urn:xmpp:ping" }),
       );
       const answer = await patiently(client.iqCaller.request(question), "the iq is answered");
+      // The library forgets to count it (XEP-0198 §4), and the server would send the last stanza
+      // again to whoever logs in next.
+      client.streamManagement.inbound++;
       return answer.attrs.type ?? "";
     },
     show: (status) => void client.send(xml("presence", {}, xml("status", {}, status))),
@@ -97,12 +108,18 @@ async function logIn(
 
 /** What is used of a library that comes without types. */
 interface XmppJsClient {
-  readonly reconnect: { stop(): void };
+  /** `delay`: milliseconds. */
+  readonly reconnect: { delay: number; stop(): void };
+  readonly streamManagement: {
+    inbound: number;
+    on(event: "resumed", listener: () => void): void;
+  };
   readonly iqCaller: { request(element: unknown): Promise<XmppJsElement> };
   on(
     event: "send" | "element" | "stanza" | "nonza",
     listener: (element: XmppJsElement) => void,
   ): void;
+  on(event: "online" | "disconnect", listener: () => void): void;
   on(event: "error", listener: (error: XmppJsError) => void): void;
   start(): Promise<{ toString(): string }>;
   stop(): Promise<unknown>;
