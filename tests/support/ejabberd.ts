@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ACCOUNTS } from "./accounts.ts";
-import { certificate } from "./certificates/certificates.ts";
+import { authority, certificate } from "./certificates/certificates.ts";
 import { freePort } from "./free_port.ts";
 import { until } from "./patience.ts";
 import { programPath } from "./programs.ts";
@@ -73,6 +73,7 @@ export class Ejabberd implements XmppServer {
         await ejabberd.logged(accepts, START_PATIENCE);
       }
       await ejabberd.#makeAccounts();
+      await ejabberd.#warmUp();
     } catch (error) {
       await ejabberd[Symbol.asyncDispose]();
       throw error;
@@ -136,6 +137,15 @@ export class Ejabberd implements XmppServer {
     }
   }
 
+  /** The first stream loads what all of them use: seconds where much else is at work. */
+  async #warmUp(): Promise<void> {
+    const tcp = await Deno.connect({ hostname: "127.0.0.1", port: this.port });
+    await ask(tcp, HEADER, "</stream:features>");
+    await ask(tcp, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", "<proceed ");
+    using tls = await Deno.startTls(tcp, { hostname: "example.test", caCerts: [authority()] });
+    await ask(tls, HEADER, "</stream:features>");
+  }
+
   /** One of the commands of ejabberdctl (mod_http_api). */
   async #command(name: string, parameters: unknown): Promise<unknown> {
     const response = await fetch(`http://127.0.0.1:${this.#commandPort}/api/${name}`, {
@@ -155,6 +165,20 @@ export class Ejabberd implements XmppServer {
       if (error instanceof Deno.errors.NotFound) return "";
       throw error;
     }
+  }
+}
+
+const HEADER = "<stream:stream xmlns='jabber:client' " +
+  "xmlns:stream='http://etherx.jabber.org/streams' to='example.test' version='1.0'>";
+
+/** Settles when that has been answered. */
+async function ask(connection: Deno.Conn, question: string, wanted: string): Promise<void> {
+  await connection.write(new TextEncoder().encode(question));
+  const buffer = new Uint8Array(4_096);
+  for (let answer = ""; !answer.includes(wanted);) {
+    const length = await connection.read(buffer);
+    if (length === null) throw new Error(`ejabberd has no ${wanted} for us: ${answer}`);
+    answer += new TextDecoder().decode(buffer.subarray(0, length));
   }
 }
 
