@@ -8,7 +8,8 @@ const encoder = new TextEncoder();
 
 // XEP-0124 §6: the wrapper is in the httpbind namespace; clients compare the unprefixed name.
 const START = `<body xmlns='${NS.HTTPBIND}'`;
-// XEP-0206 §2: features and errors need `xmlns:stream` on the wrapper, under just that prefix.
+// XEP-0206 §2: features and errors need `xmlns:stream` on the wrapper, under just that prefix, also where
+// they declare it themselves, as jabberd2's do.
 const STREAM_DECLARATION = ` xmlns:stream='${NS.STREAMS}'`;
 const END = encoder.encode("</body>");
 const PLAIN_START = encoder.encode(`${START}>`);
@@ -24,14 +25,14 @@ export const EMPTY_BODY: Uint8Array<ArrayBuffer> = encoder.encode(`${START}/>`);
 export interface Outgoing {
   readonly payload: Payload;
   readonly declarations: Uint8Array | undefined;
-  /** Uses the prefix `stream`, which the wrapper then has to declare. */
+  /** Has the prefix `stream`, or uses it, so that the wrapper has to declare it. */
   readonly usesStream: boolean;
   readonly size: number;
 }
 
 /** XEP-0206 §2: a stanza must not inherit the wrapper's namespace, so it is given its own. */
 export function outgoing(payload: Payload): Outgoing {
-  const usesStream = payload.inherits.some(isStreamPrefix);
+  const usesStream = payload.namespace === NS.STREAMS || payload.inherits.some(isStreamPrefix);
   const declarations = missingDeclarations(payload, NS.CLIENT, usesStream ? "stream" : undefined);
   const size = payload.bytes.length + (declarations?.length ?? 0);
   return { payload, declarations, usesStream, size };

@@ -48,6 +48,16 @@ Deno.test("B-053 X-011 B-051 late features come with version, from and authid, o
   ]);
 });
 
+Deno.test("X-001 the wrapper declares the prefix of features that declare it themselves", () => {
+  const talk = established();
+  talk.client("rid='11'");
+  talk.server("<stream:features xmlns:stream='http://etherx.jabber.org/streams'/>");
+  assert.deepEqual(talk.take(), [
+    "answer 1: <body xmlns:stream='http://etherx.jabber.org/streams'><stream:features " +
+    "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'/></body>",
+  ]);
+});
+
 Deno.test("B-054 with wait 0 the creation response leaves at once", () => {
   const talk = new BoshConversation("wait='0' ver='1.6'");
   assert.match(talk.take()[1]!, /^answer 0: <body sid='SID' wait='0' requests='2' hold='1'/);
