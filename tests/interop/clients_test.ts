@@ -8,6 +8,7 @@ import { ACCOUNTS, Prosody } from "../support/prosody.ts";
 import type { ClientKind, XmppClient } from "../support/clients/client.ts";
 import { clientKinds } from "../support/xmpp_clients.ts";
 import { bind, openRaw, scram, transports } from "../support/xmpp_clients_raw.ts";
+import { recordUse } from "../support/xmpp_server.ts";
 
 /** What a careless gateway would lose, double or spoil. */
 const HARD = {
@@ -48,6 +49,7 @@ for (const kind of clientKinds) {
     const log = await logsOut(romeo, server);
     assert.doesNotMatch(log, /starttls/);
     await endedWell(manager, ["direct"]);
+    await recordUse("Prosody", "direct TLS");
   });
 }
 
@@ -94,6 +96,7 @@ interop(
       "<body>still here</body></message>";
     assert.match(await found.ask(message, /<\/message>/), /still here/);
     found.drop();
+    await recordUse("Prosody", "resumption of a lost stream (XEP-0198)");
   },
 );
 

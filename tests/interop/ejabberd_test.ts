@@ -7,6 +7,7 @@ import { haveProgram } from "../support/programs.ts";
 import { auth } from "../support/raw_client.ts";
 import { bind, openRaw, type RawSession, transports } from "../support/xmpp_clients_raw.ts";
 import { HANDSHAKE, RawWebSocket } from "../support/raw_websocket.ts";
+import { recordUse } from "../support/xmpp_server.ts";
 
 Deno.test({
   name:
@@ -39,6 +40,8 @@ Deno.test({
         });
       }
     }
+    await recordUse("ejabberd", "the PROXY protocol");
+    await recordUse("ejabberd", "direct TLS");
   },
 });
 

@@ -16,6 +16,7 @@ import { haveProgram } from "../support/programs.ts";
 import { Prosody, prosodyModule } from "../support/prosody.ts";
 import { saslData, scramAnswer } from "../support/raw_client.ts";
 import { openRaw, type RawSession, scram, transports } from "../support/xmpp_clients_raw.ts";
+import { recordUse } from "../support/xmpp_server.ts";
 
 const MODULES = ["sasl2", "sasl2_bind2", "sasl2_fast"];
 const PASSWORD = ACCOUNTS.romeo!;
@@ -65,6 +66,7 @@ for (const transport of transports) {
       await server.cleanEnd(again);
       assert.equal(await server.mechanism(again), "HT-SHA-256-NONE");
       await hasNotRestarted(server, again);
+      await recordUse("Prosody", "SASL2 with Bind 2 and FAST (by prosody-modules)");
     },
   );
 

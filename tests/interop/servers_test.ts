@@ -25,8 +25,8 @@ for (const kind of serverKinds) {
 
   for (const transport of transports) {
     onBothFronts({
-      name: `X-002 X-005 X-013 B-061 B-092 B-093 W-007 W-024 W-026 U-009 over ${transport}, ` +
-        `people log in at ${kind.name}, write, ask, see each other, and log out without a trace`,
+      name:
+        `X-002 X-005 X-013 B-061 B-092 B-093 W-007 W-024 W-026 U-009 at ${kind.name} people log in over ${transport}, write, ask, see each other, and log out`,
       ...haveProgram(...kind.programs),
       // The client's own WebSocket closes in its own time.
       sanitizeOps: false,

@@ -1,4 +1,5 @@
 import { Ejabberd } from "./ejabberd.ts";
+import { record } from "./interop_record.ts";
 import { Jabberd2, JABBERD2_PROGRAMS } from "./jabberd2.ts";
 import { programPath } from "./programs.ts";
 import { Prosody } from "./prosody.ts";
@@ -56,6 +57,13 @@ export const serverKinds: readonly ServerKind[] = [
     start: () => Jabberd2.start(),
   },
 ];
+
+/** For docs/servers.md: one of them was used in a way that not all of them have. */
+export async function recordUse(server: "Prosody" | "ejabberd", what: string): Promise<void> {
+  if (!Deno.env.has("INTEROP_RECORD")) return;
+  const kind = serverKinds.find(({ name }) => name === server)!;
+  record({ server, serverVersion: await kind.version(), what });
+}
 
 /** The version of a package of Debian's, without what Debian adds to it. */
 async function packaged(name: string): Promise<string> {
