@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ACCOUNTS } from "./accounts.ts";
 import { authority, certificate } from "./certificates/certificates.ts";
-import { freePort } from "./free_port.ts";
+import { freePort, onFreePorts } from "./free_port.ts";
 import { until } from "./patience.ts";
 import { programPath } from "./programs.ts";
 import type { XmppServer } from "./xmpp_server.ts";
@@ -39,7 +39,11 @@ export class Ejabberd implements XmppServer {
   }
 
   /** Settles when it accepts and knows the accounts. */
-  static async start(): Promise<Ejabberd> {
+  static start(): Promise<Ejabberd> {
+    return onFreePorts(() => Ejabberd.#start());
+  }
+
+  static async #start(): Promise<Ejabberd> {
     programPath("ejabberdctl");
     const directory = await Deno.makeTempDir({ prefix: "ejabberd-" });
     const ports = {

@@ -5,3 +5,17 @@ export function freePort(): number {
   listener.close();
   return port;
 }
+
+/**
+ * What starts on ports that were free a moment ago, and rejects when it cannot: started anew, for
+ * another program may take a port between our choice and the server's.
+ */
+export async function onFreePorts<T>(start: () => Promise<T>): Promise<T> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await start();
+    } catch (error) {
+      if (attempt === 3) throw error;
+    }
+  }
+}

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ACCOUNTS } from "./accounts.ts";
 import { certificate } from "./certificates/certificates.ts";
-import { freePort } from "./free_port.ts";
+import { freePort, onFreePorts } from "./free_port.ts";
 import { until } from "./patience.ts";
 import { programPath } from "./programs.ts";
 import type { XmppServer } from "./xmpp_server.ts";
@@ -29,7 +29,11 @@ export class Jabberd2 implements XmppServer {
   }
 
   /** Settles when it accepts. */
-  static async start(): Promise<Jabberd2> {
+  static start(): Promise<Jabberd2> {
+    return onFreePorts(() => Jabberd2.#start());
+  }
+
+  static async #start(): Promise<Jabberd2> {
     const directory = await Deno.makeTempDir({ prefix: "jabberd2-" });
     const ports = { clients: freePort(), router: freePort() };
     const { cert, key } = certificate("example.test");

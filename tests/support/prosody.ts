@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ACCOUNTS, scramKeys } from "./accounts.ts";
 import { certificate, type CertificateName } from "./certificates/certificates.ts";
-import { freePort } from "./free_port.ts";
+import { freePort, onFreePorts } from "./free_port.ts";
 import { until } from "./patience.ts";
 import { programPath } from "./programs.ts";
 import type { XmppServer } from "./xmpp_server.ts";
@@ -47,17 +47,16 @@ export class Prosody implements XmppServer {
 
   /** Settles when it accepts. */
   static async start(options: ProsodyOptions = { certificate: "example.test" }): Promise<Prosody> {
-    // Another program may take a port between our choice and Prosody's.
-    for (let attempt = 1;; attempt++) {
+    return await onFreePorts(async () => {
       const prosody = await Prosody.#spawn(options);
       try {
         await prosody.#accepts(options);
         return prosody;
       } catch (error) {
         await prosody[Symbol.asyncDispose]();
-        if (attempt === 3) throw error;
+        throw error;
       }
-    }
+    });
   }
 
   static async #spawn(options: ProsodyOptions): Promise<Prosody> {
