@@ -391,6 +391,25 @@ Deno.test("a name of the file cannot end the comment that it stands in", () => {
   assert.match(text, /from "a\\nevil;"\.\n/);
 });
 
+Deno.test("proxy runs with the executable's permissions: what is printed on standard output, the rest on the other", async () => {
+  const causeway = async (...args: string[]) => {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-P", "main.ts", "proxy", ...args],
+      cwd: new URL("../..", import.meta.url),
+      env: { NO_COLOR: "1" },
+    }).output();
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    return { code, stdout: text(stdout), stderr: text(stderr) };
+  };
+  const { code, stdout, stderr } = await causeway("nginx", "--listen", "127.0.0.1:5");
+  assert.equal(code, 0);
+  assert.match(stdout, /^# nginx [^]* server 127\.0\.0\.1:5;[^]*\n\}\n$/);
+  assert.match(stderr, /^WARNING no domain is named/m);
+  const wrong = await causeway();
+  assert.deepEqual([wrong.code, wrong.stdout], [2, ""]);
+  assert.match(wrong.stderr, /^causeway: proxy needs the name of one; there are: nginx/m);
+});
+
 Deno.test("mistakes in the configuration are those of every command", () => {
   assert.throws(() => print("nginx", "bosh.max_wait = 0"), ConfigError);
 });

@@ -13,7 +13,7 @@ const WAIT = 65;
 // The one test that has to wait for real, so all proxies do at the same time.
 onFront(
   "deno",
-  "T-46 W-035 behind each proxy, a request is held and a WebSocket is silent for longer than proxies wait by themselves",
+  "W-035 T-46 behind each proxy, a request is held and a WebSocket is silent for longer than proxies wait by themselves",
   async () => {
     await Promise.all(Object.keys(PROXIES).map((name) => holdBehind(name as ProxyName)));
   },

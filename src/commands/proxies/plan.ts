@@ -55,7 +55,7 @@ export function planProxy(config: Config): ProxyPlan | string {
   const seconds = (ms: number) => Math.ceil(ms / 1000);
   const { pingInterval, idleTimeout } = websocket;
   return {
-    backend: backendOf(listen),
+    backend: "unix" in listen.at ? listen.at : backendOf(listen.at),
     endpoints: [...new Set(endpoints)],
     documents: serves("discovery") ? ["/.well-known/host-meta", "/.well-known/host-meta.json"] : [],
     bosh: serves("bosh"),
@@ -78,7 +78,7 @@ export function planProxy(config: Config): ProxyPlan | string {
       ...remarksOnLinks(names.names, config),
       ...serves("websocket") && pingInterval === 0 && idleTimeout === 0
         ? [
-          `websocket.ping_interval is 0: the proxy ends a WebSocket that was silent for ${LONG_SILENCE} s`,
+          `websocket.ping_interval is 0: a proxy may end a WebSocket that was silent for ${LONG_SILENCE} s`,
         ]
         : [],
     ],
@@ -92,15 +92,19 @@ const LONG_SILENCE = 3_600;
 /** What stands for the operator's own name. */
 const PLACEHOLDER = "example.org";
 
+/** A listener that says where it is. */
+type Reachable = ListenConfig & {
+  readonly at: Exclude<ListenConfig["at"], { readonly fd: number }>;
+};
+
 /** The listener that a proxy can use and that serves most, the first of several. */
-function chooseListener(listeners: readonly ListenConfig[]): ListenConfig | string {
-  const reasons = listeners.map(whyNot);
-  const usable = listeners.filter((_, index) => reasons[index] === undefined);
+function chooseListener(listeners: readonly ListenConfig[]): Reachable | string {
+  const usable = listeners.filter((listen): listen is Reachable => whyNot(listen) === undefined);
   // The order stays among equals.
   const [best] = usable.toSorted((a, b) => b.serve.length - a.serve.length);
   return best ??
     `there is no listener for a proxy: ${
-      reasons.join("; ")
+      listeners.map(whyNot).join("; ")
     }. Add one to the configuration, such as [[listen]] with unix = "/run/causeway/http.sock", or name it with --listen`;
 }
 
@@ -115,12 +119,11 @@ function whyNot({ at, tls }: ListenConfig): string | undefined {
   return at.port === 0 ? `${where} is another port at every start` : undefined;
 }
 
-function backendOf({ at }: ListenConfig): ProxyPlan["backend"] {
-  if ("unix" in at) return at;
-  if (!("address" in at)) throw new Error("Cannot tell where a listener listens that is inherited");
+/** Where a listener on an address is reached from its own machine. */
+function backendOf({ address, port }: { readonly address: string; readonly port: number }) {
   // What is on every address is on loopback too, and "::" is IPv4 as well.
-  const everywhere = ["0.0.0.0", "::", "localhost"].includes(at.address);
-  return { host: everywhere ? "127.0.0.1" : at.address, port: at.port };
+  const everywhere = ["0.0.0.0", "::", "localhost"].includes(address);
+  return { host: everywhere ? "127.0.0.1" : address, port };
 }
 
 /** Whether every proxy takes a path for what it is: no escapes, nothing that is a pattern somewhere. */
@@ -159,8 +162,8 @@ function publicUrls({ upstream, domains }: Config): URL[] {
   return [...new Set(urls)].map((url) => new URL(url));
 }
 
-function remarksOnTrust({ at }: ListenConfig, { http }: Config): string[] {
-  if (!("address" in at)) return [];
+function remarksOnTrust({ at }: Reachable, { http }: Config): string[] {
+  if ("unix" in at) return [];
   const remarks: string[] = [];
   const { address, port } = at;
   const outside = !isLoopback(address);
@@ -170,9 +173,9 @@ function remarksOnTrust({ at }: ListenConfig, { http }: Config): string[] {
         `let Causeway listen on 127.0.0.1 or on a unix socket, or keep others away by a firewall`,
     );
   }
-  // Whoever connects to an address of his own machine comes from it, or from 127.0.0.1.
-  const own = isLoopback(address) || ["0.0.0.0", "::"].includes(address) ? "127.0.0.1" : address;
-  const peer = address === "::1" ? address : own;
+  // Who connects to any 127.x.x.x, or to an address of his own machine, comes from 127.0.0.1, or from that address.
+  const { host } = backendOf(at);
+  const peer = isLoopback(host) && !host.includes(":") ? "127.0.0.1" : host;
   if (!new AddressRanges(http.trustedProxies).has(peer)) {
     const where = outside ? "; if the proxy is on another machine, its address there" : "";
     remarks.push(
