@@ -102,6 +102,22 @@ static void ui_init(void) { purple_debug_set_ui_ops(&debug); }
 
 static PurpleCoreUiOps core = { .debug_ui_init = ui_init };
 
+/* Whether to take a certificate that it does not trust, or to send the password in clear: no. */
+static void *refuse(const char *title, const char *primary, const char *secondary,
+                    int default_action, PurpleAccount *asked, const char *who,
+                    PurpleConversation *conversation, void *data, size_t count, va_list actions) {
+  (void) title, (void) primary, (void) secondary, (void) default_action, (void) asked, (void) who,
+    (void) conversation, (void) count;
+  /* The first one is to accept it, and then comes to reject it. */
+  va_arg(actions, const char *);
+  va_arg(actions, PurpleRequestActionCb);
+  va_arg(actions, const char *);
+  va_arg(actions, PurpleRequestActionCb)(data, 1);
+  return NULL;
+}
+
+static PurpleRequestUiOps requests = { .request_action = refuse };
+
 /* What it says. */
 
 /* Says a line that ends with a text. */
@@ -260,6 +276,7 @@ int main(int count, char **arguments) {
   purple_core_set_ui_ops(&core);
   purple_eventloop_set_ui_ops(&event_loop);
   purple_dnsquery_set_ui_ops(&names);
+  purple_request_set_ui_ops(&requests);
   if (!purple_core_init("causeway-test")) return 1;
   purple_set_blist(purple_blist_new());
   /* It would look for one in the DNS, by itself. */
