@@ -22,36 +22,34 @@ onBothFronts(
   "B-010 B-011 B-053 B-112a T-02 T-12 libpurple logs in, reads what it wrote, and logs out also behind a held request",
   async () => {
     const server = await (prosody ??= Prosody.start());
-    // It takes its time, so it is two at a time.
-    await Promise.all([
-      talk({ kind, server }, async (talked) => {
-        await loggedOut(talked);
-        const { connections } = talked;
-        assertPeculiar(connections.flat().filter(({ from }) => from === "client"));
-        assertKept(connections.flat());
-        // It takes them from there without a look whether they are there.
-        const creation = connections[0]!.find(({ from }) => from === "server");
-        assert.match(creation!.body, /<stream:features /);
-        assert.equal(connections.length, 2);
-        for (const turns of connections) assert.deepEqual(pipelined(turns), []);
-      }),
-      talk({ kind, server, user: "juliet", writes: false }, async (talked) => {
-        const { connections, manager } = talked;
-        assertKept(connections.flat());
-        assert.equal(connections.length, 1);
-        // It has had no need of a second connection, and does not wait for one at the end.
-        const behind = pipelined(connections[0]!);
-        assert.equal(behind.length, 1);
-        assert.match(behind[0]!.request.body, / type='terminate'/);
-        if (currentFront() === "sockets") return await loggedOut(talked);
-        // Deno.serve never reads it, and may not have noticed yet that the client is gone.
-        await until(() => {
-          manager.jump(120_000);
-          return manager.manager.sessions === 0 || undefined;
-        }, "the session has been given up");
-        await ended(talked, "no request from the client for 60 s");
-      }),
-    ]);
+    await talk({ kind, server }, async (talked) => {
+      await loggedOut(talked);
+      const { connections } = talked;
+      assertPeculiar(connections.flat().filter(({ from }) => from === "client"));
+      assertKept(connections.flat());
+      // It takes them from there without a look whether they are there.
+      const creation = connections[0]!.find(({ from }) => from === "server");
+      assert.match(creation!.body, /<stream:features /);
+      assert.equal(connections.length, 2);
+      for (const turns of connections) assert.deepEqual(pipelined(turns), []);
+    });
+    await talk({ kind, server, writes: false }, async (talked) => {
+      const { connections, manager } = talked;
+      assertKept(connections.flat());
+      assert.equal(connections.length, 1);
+      // It has had no need of a second connection, and does not wait for one at the end.
+      const behind = pipelined(connections[0]!);
+      assert.equal(behind.length, 1);
+      assert.match(behind[0]!.request.body, / type='terminate'/);
+      if (currentFront() === "sockets") return await loggedOut(talked);
+      // Deno.serve never reads it, and may not have noticed yet that the client is gone.
+      await until(() => {
+        manager.jump(120_000);
+        return manager.manager.sessions === 0 || undefined;
+      }, "the session has been given up");
+      await ended(talked, "no request from the client for 60 s");
+      await talked.serverLog();
+    });
   },
   haveProgram("prosody", ...kind.programs ?? []),
 );

@@ -21,8 +21,6 @@ export interface Talk {
 export interface TalkOptions {
   readonly kind: ClientKind;
   readonly server: Prosody;
-  /** Of `example.test`; two at once must not hear of each other. Default: romeo. */
-  readonly user?: "romeo" | "juliet";
   /** Whether an nginx stands before the manager; default: none does. */
   readonly nginx?: boolean;
   /** Whether it writes to itself before it logs out; default: it does. */
@@ -30,11 +28,12 @@ export interface TalkOptions {
 }
 
 /**
- * Lets a client log in at a manager with the front of the test, send itself a message and log out,
- * each when a request of its own is held. What it looked like from outside is for `check`.
+ * Lets romeo log in at a manager with the front of the test, send himself a message and log out,
+ * each when a request of his own is held; juliet must not be there. What it looked like from outside
+ * is for `check`.
  */
 export async function talk(
-  { kind, server, user = "romeo", nginx = false, writes = true }: TalkOptions,
+  { kind, server, nginx = false, writes = true }: TalkOptions,
   check: (talk: Talk) => Promise<void>,
 ): Promise<void> {
   await using manager = await runManager({
@@ -52,7 +51,7 @@ export async function talk(
     : undefined;
   await using relay = new RecordingRelay(proxy?.ports.clear ?? Number(new URL(manager.url).port));
   const resource = crypto.randomUUID().slice(0, 8);
-  const credentials = { user, password: ACCOUNTS[user]!, resource };
+  const credentials = { user: "romeo", password: ACCOUNTS.romeo!, resource };
   const client = await kind.logIn(`http://127.0.0.1:${relay.port}`, credentials);
   try {
     await requestHeld(relay);

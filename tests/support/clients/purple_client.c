@@ -311,7 +311,10 @@ int main(int count, char **arguments) {
   account = purple_account_new(arguments[2], "prpl-jabber");
   purple_account_set_password(account, arguments[3]);
   purple_account_set_string(account, "bosh_url", url);
-  purple_account_set_string(account, "connection_security", "opportunistic_tls");
+  if (!g_str_has_prefix(url, "https:")) {
+    /* Its default is to require TLS. */
+    purple_account_set_string(account, "connection_security", "opportunistic_tls");
+  }
   /* Its default is a host of the Internet. */
   purple_account_set_string(account, "ft_proxies", "");
   purple_accounts_add(account);
