@@ -21,9 +21,13 @@ export function router(routes: readonly Route[], common: CommonHeaders): Handler
   return (exchange) => {
     const handle = byPath.get(exchange.path);
     if (handle !== undefined) return handle(exchange);
+    if (exchange.method === "OPTIONS") return preflight(common.for(exchange), ANY_METHOD);
     return textAnswer(404, "Nothing is served at this path.\n", common.for(exchange));
   };
 }
+
+/** What a browser may let a page send, be it to be told that it is the wrong way. */
+export const ANY_METHOD = "GET, HEAD, OPTIONS, POST";
 
 /** A short answer for people. */
 export function textAnswer(
@@ -48,7 +52,11 @@ export function pipelines(userAgent: string | undefined): boolean {
 
 const PIPELINING = /gloox|libpurple(?! 2\.1[3-9]| 2\.[2-9]\d| [3-9])/i;
 
-/** The answer to a browser that asks whether a page may send a request (CORS preflight). */
+/**
+ * The answer to a browser that asks whether a page may send a request (CORS preflight). It is given
+ * also where that request will be refused: a page whose browser may not send it sees no status, and
+ * tries for ever.
+ */
 export function preflight(common: Readonly<Record<string, string>>, methods: string): Answer {
   return {
     status: 204,

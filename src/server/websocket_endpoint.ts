@@ -1,7 +1,7 @@
 import type { Framing } from "../protocol/websocket/framing.ts";
 import { XmlTokenizer } from "../protocol/xml/tokenizer.ts";
 import type { Exchange, Handler } from "./exchange.ts";
-import { CommonHeaders, textAnswer } from "./http.ts";
+import { ANY_METHOD, CommonHeaders, preflight, textAnswer } from "./http.ts";
 import type { SessionShell } from "./session_shell.ts";
 import { WebSocketActor } from "./websocket_actor.ts";
 
@@ -21,6 +21,7 @@ export function websocketEndpoint(shell: SessionShell): Handler {
 
   return (exchange) => {
     const headers = common.for(exchange);
+    if (exchange.method === "OPTIONS") return preflight(headers, ANY_METHOD);
     if (exchange.method !== "GET" && exchange.method !== "HEAD") {
       return textAnswer(405, "Use GET, with a WebSocket handshake.\n", {
         ...headers,

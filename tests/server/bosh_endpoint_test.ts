@@ -83,6 +83,13 @@ onBothFronts(
     assert.match(put.headers.get("allow")!, /POST/);
     assert.equal(put.headers.get("access-control-allow-origin"), "*");
     await put.body?.cancel();
+    // A page that posts to a wrong path sees the refusal only if its browser may post there.
+    for (const path of ["/elsewhere", "/xmpp-websocket"]) {
+      const leave = await fetch(`${running.url}${path}`, { method: "OPTIONS" });
+      assert.equal(leave.status, 204);
+      assert.match(leave.headers.get("access-control-allow-methods")!, /POST/);
+      assert.equal(leave.headers.get("access-control-allow-headers"), "Content-Type");
+    }
     const nothing = await fetch(`${running.url}/elsewhere`);
     assert.equal(nothing.status, 404);
     assert.match(await nothing.text(), /Nothing is served/);
