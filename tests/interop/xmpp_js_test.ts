@@ -126,7 +126,9 @@ class Person implements AsyncDisposable {
       return client.logOut();
     });
     library.streamManagement.on("resumed", () => person.#comesBack?.("resumed"));
-    library.on("online", () => {
+    // It is online before that, and would not count what it is sent together with that.
+    library.on("nonza", (element) => {
+      if (!element.is("enabled", "urn:xmpp:sm:3")) return;
       client.show("back");
       person.#comesBack?.("online");
     });

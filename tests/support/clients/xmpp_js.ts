@@ -119,7 +119,6 @@ interface XmppJsClient {
     event: "send" | "element" | "stanza" | "nonza",
     listener: (element: XmppJsElement) => void,
   ): void;
-  on(event: "online" | "disconnect", listener: () => void): void;
   on(event: "error", listener: (error: XmppJsError) => void): void;
   start(): Promise<{ toString(): string }>;
   stop(): Promise<unknown>;
