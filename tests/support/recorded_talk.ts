@@ -79,21 +79,35 @@ function said(relay: RecordingRelay): Turn[][] {
   return relay.passages.map(readTurns);
 }
 
+/** What is answered, and the answers to it (RFC 6120 §8.2.3, XEP-0198 §4). */
+const QUESTION = /<(iq [^>]*type=['"](get|set)['"]|r )/g;
+const ANSWER = /<(iq [^>]*type=['"](result|error)['"]|a )/g;
+
 /**
  * Waits until nothing is on its way: the client has heard its own presence, which the server sends
- * it too (RFC 6121 §4.2.2), and one request is open, to which there is nothing to answer.
+ * it too (RFC 6121 §4.2.2), neither owes the other an answer, and one request is open, which asks
+ * for nothing.
  */
 async function requestHeld(relay: RecordingRelay): Promise<void> {
   await until(() => {
     const connections = said(relay);
-    const answers = connections.flat().filter(({ from }) => from === "server");
-    if (!answers.some(({ body }) => body.includes("<presence "))) return undefined;
+    const by = (from: Turn["from"]) =>
+      connections.flat().filter((turn) => turn.from === from).map(({ body }) => body).join();
+    const [client, server] = [by("client"), by("server")];
+    const heard = server.includes("<presence ") &&
+      count(client, QUESTION) === count(server, ANSWER) &&
+      count(server, QUESTION) === count(client, ANSWER);
+    if (!heard) return undefined;
     const open = connections.flatMap((turns) => {
       const requests = turns.filter(({ from }) => from === "client");
       return requests.slice(turns.length - requests.length);
     });
     return open.length === 1 && !/<(iq|presence|message) /.test(open[0]!.body) || undefined;
   }, "a request is held");
+}
+
+function count(text: string, pattern: RegExp): number {
+  return text.match(pattern)?.length ?? 0;
 }
 
 /** Waits until the manager has ended the session, for this reason alone. */
