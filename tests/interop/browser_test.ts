@@ -30,6 +30,9 @@ async function start() {
   return { server, browser };
 }
 
+/** A flag with which playwright starts a browser. */
+const NO_FREEZING = "--disable-back-forward-cache";
+
 /** A connection manager, what goes to it over the wire, and somebody who looks at pages. */
 interface Stage {
   readonly manager: RunningManager;
@@ -47,9 +50,15 @@ const needs = {
   sanitizeResources: false,
 };
 
-function staged(play: (stage: Stage) => Promise<void>): () => Promise<void> {
+/** `freezes`: in a browser that keeps pages as they are for whoever goes back to them. */
+function staged(
+  play: (stage: Stage) => Promise<void>,
+  { freezes = false } = {},
+): () => Promise<void> {
   return async () => {
-    const { server, browser } = await (shared ??= start());
+    const { server, browser: usual } = await (shared ??= start());
+    await using unusual = freezes ? await PageBrowser.launch([NO_FREEZING]) : undefined;
+    const browser = unusual ?? usual;
     await using manager = await runManager({
       toml: `
         [bosh]
@@ -206,6 +215,44 @@ for (const library of Object.keys(STROPHES) as Strophe[]) {
     needs,
   );
 }
+
+onFront(
+  "sockets",
+  "B-068 a page that is frozen while its request is held goes on with the session when it thaws",
+  staged(async ({ visitor, manager, bosh }) => {
+    const tab = await StropheTab.open(visitor, "strophe.js 5", bosh);
+    const jid = await tab.logIn("romeo", unique());
+    const juliet = await logIn(manager);
+    await tab.freeze();
+    juliet.send(jid, { id: "1", body: "one" });
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await tab.thaw();
+    await tab.receives("one");
+    juliet.send(jid, { id: "2", body: "two" });
+    await tab.send(juliet.jid, "still he");
+    assert.equal((await juliet.receive()).body, "still he");
+    await tab.receives("one", "two");
+    await juliet.logOut();
+    assert.equal(manager.events.filter(({ type }) => type === "session-created").length, 2);
+  }, { freezes: true }),
+  needs,
+);
+
+onFront(
+  "sockets",
+  "W-030 a page that is frozen loses its WebSocket when it thaws, and hears of it (T-39)",
+  staged(async ({ visitor, manager, webSocket }) => {
+    const tab = await StropheTab.open(visitor, "strophe.js 5", webSocket);
+    await tab.logIn("romeo", unique());
+    await tab.freeze();
+    await tab.thaw();
+    await tab.says("DISCONNECTED");
+    await until(() => manager.manager.sessions === 0 || undefined, "the session has ended");
+    const [end] = manager.events.filter((event) => event.type === "session-ended");
+    assert.equal(end!.reason, "the client's connection was lost");
+  }, { freezes: true }),
+  needs,
+);
 
 /** Over BOSH it is one word for Strophe, over WebSocket another. */
 async function isToldTheEnd(tab: StropheTab, condition: string): Promise<void> {

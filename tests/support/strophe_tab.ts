@@ -61,6 +61,19 @@ export class StropheTab {
     await this.#load();
   }
 
+  /** Leaves for another page, in a browser that keeps this one as it is. */
+  async freeze(): Promise<void> {
+    await this.page.evaluate("addEventListener('pageshow', (e) => tab.thawed = e.persisted)");
+    await this.page.goto(new URL("strophe.html", this.#url).href);
+  }
+
+  /** Goes back to the page as it was. */
+  async thaw(): Promise<void> {
+    await this.page.evaluate("void history.back()");
+    const thawed = () => this.page.evaluate<boolean>("globalThis.tab?.thawed");
+    await until(async () => await thawed().catch(() => false) || undefined, "the page is back");
+  }
+
   /** Goes on with the session of the page before. */
   async restore(): Promise<void> {
     await this.#call("restore", this.#service);
