@@ -34,10 +34,10 @@ const ODD: Readonly<Record<ProxyName, string>> = {
 for (const name of NAMES) {
   const needs = haveProgram(PROXIES[name].program);
   /** On a unix socket with one front, on TCP with the other. */
-  const test = (what: string, check: (proxied: Proxied) => Promise<void>, toml = "") =>
+  const test = (what: string, check: (proxied: Proxied) => Promise<void>) =>
     onBothFronts(what, () => {
       const place = currentFront() === "deno" ? "unix" : "tcp";
-      return behind(name, { place, toml }, check);
+      return behind(name, { place }, check);
     }, needs);
 
   for (const place of ["unix", "tcp"] as const) {
