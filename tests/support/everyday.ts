@@ -8,8 +8,11 @@ import { until } from "./patience.ts";
 import { ACCOUNTS } from "./accounts.ts";
 import type { XmppServer } from "./xmpp_server.ts";
 
-/** Seconds that a request is held, and between two pings. */
-const WAIT = 3;
+/**
+ * Seconds that a request is held, and between two pings. Some clients look for the features in the
+ * answer that creates the session and nowhere else, so the server must have said them by then.
+ */
+const WAIT = 5;
 
 /** What a careless gateway would lose, double or spoil. */
 const HARD = "😀 𝒳 👩‍👩‍👧 & < > \" ' &amp; &#x1F600; ]]> <body/>\nsecond line\n\n\tindented  ";

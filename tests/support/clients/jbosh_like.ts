@@ -6,7 +6,7 @@ import type { Manner } from "./scripted_line.ts";
 /** A client of ours that goes about it as jbosh does, on which Smack stands. */
 export const jboshLike: readonly ClientKind[] = [
   {
-    name: "our own, as jbosh (Smack) does it over BOSH, with acknowledgements",
+    name: "our own, like jbosh (Smack) over BOSH, with acknowledgements",
     transport: "bosh",
     version: () => Promise.resolve("ours"),
     logIn: logInLikeJbosh,

@@ -6,7 +6,7 @@ import type { Manner } from "./scripted_line.ts";
 /** A client of ours that goes about it as JSJaC does, which no registry has. */
 export const jsjacLike: readonly ClientKind[] = [
   {
-    name: "our own, as JSJaC does it over BOSH, with key sequences",
+    name: "our own, like JSJaC over BOSH, with key sequences",
     transport: "bosh",
     version: () => Promise.resolve("ours"),
     logIn: logInLikeJsjac,
