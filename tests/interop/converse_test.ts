@@ -92,10 +92,53 @@ onFront(
   needs,
 );
 
+onFront(
+  "sockets",
+  "B-120 Converse over BOSH has people log in again when the XMPP server was lost, and they can (T-17)",
+  () =>
+    lostServer(BOSH, async (romeo, back) => {
+      // It takes "remote-connection-failed" for the last word.
+      await romeo.isLoggedOut();
+      back();
+      await romeo.logIn();
+    }),
+  needs,
+);
+
+onFront(
+  "sockets",
+  "W-031 Converse over WebSocket comes back by itself when the XMPP server was lost (T-17)",
+  () =>
+    lostServer(WEBSOCKET, async (_romeo, back) => {
+      await new Promise((resolve) => setTimeout(resolve, CUT));
+      back();
+    }),
+  needs,
+);
+
+/** Takes the server away, lets `then` bring it `back`, and waits until romeo has his stream again. */
+async function lostServer(
+  way: Way,
+  then: (romeo: ConversePerson, back: () => void) => Promise<void>,
+): Promise<void> {
+  const { server, browser } = await (shared ??= start());
+  await using network = await FaultyRelay.to(server.port);
+  await using manager = await manage(way, network.port);
+  const port = Number(new URL(manager.url).port);
+  await using romeo = await ConversePerson.visit(browser, "romeo", way.settings(port));
+  await romeo.logIn();
+  network.fault = "reset";
+  await until(() => manager.manager.sessions === 0 || undefined, "the session has ended");
+  await then(romeo, () => network.fault = undefined);
+  const streams = () => manager.events.filter(({ type }) => type === "upstream-connected").length;
+  await until(() => streams() === 2 || undefined, "the stream is there again");
+  await romeo.isLoggedIn();
+}
+
 async function chat(way: Way): Promise<void> {
   const { server, browser } = await (shared ??= start());
   const before = await resumptions(server);
-  await using manager = await manage(way, server);
+  await using manager = await manage(way, server.port);
   const port = Number(new URL(manager.url).port);
   await using network = await FaultyRelay.to(port);
   const visit = (name: "romeo" | "juliet", port: number) =>
@@ -165,7 +208,7 @@ async function start() {
   return { server, browser };
 }
 
-async function manage(way: Way, server: Prosody): Promise<RunningManager> {
+async function manage(way: Way, port: number): Promise<RunningManager> {
   const tls = `tls = { cert = "${fileOf("example.test.pem")}", key = "${
     fileOf("example.test.key")
   }" }`;
@@ -176,7 +219,7 @@ async function manage(way: Way, server: Prosody): Promise<RunningManager> {
       [upstream]
       tls = "required"
       [domains."example.test"]
-      connect = "xmpp://127.0.0.1:${server.port}"
+      connect = "xmpp://127.0.0.1:${port}"
       ca = "${authorityFile}"
     `,
   });

@@ -50,6 +50,11 @@ export class ConversePerson implements AsyncDisposable {
     await this.#page.locator(".userinfo").waitFor();
   }
 
+  /** Waits until the form is there. */
+  async isLoggedOut(): Promise<void> {
+    await this.#page.locator("input[name=jid]").waitFor();
+  }
+
   async openChat(name: "romeo" | "juliet"): Promise<void> {
     await this.#page.locator("converse-roster").getByText(`${name}@example.test`).click();
     await this.#draft.waitFor();
@@ -90,7 +95,7 @@ export class ConversePerson implements AsyncDisposable {
     await this.#page.locator("a.show-profile").click();
     await this.#page.locator(".modal.show").getByText("Log out").click();
     await this.#page.locator("converse-confirm-modal.show [type=submit]").click();
-    await this.#page.locator("input[name=jid]").waitFor();
+    await this.isLoggedOut();
   }
 
   /** Takes a picture. */
