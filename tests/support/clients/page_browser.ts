@@ -44,11 +44,6 @@ export class PageBrowser implements AsyncDisposable {
     );
   }
 
-  /** Chromium's own. */
-  get version(): string {
-    return this.#browser.version();
-  }
-
   /** Somebody who has visited nothing yet. */
   async visitor({ exampleTest, onTold }: PageOptions = {}): Promise<Visitor> {
     const proxy = await PageProxy.start(
