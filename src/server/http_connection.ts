@@ -359,7 +359,8 @@ export class HttpConnection implements SocketOwner {
 
   #expire(): void {
     if (this.#hasEnded) return this.#destroy();
-    if (this.#waiting === "request") return this.#end();
+    // Browsers open connections ahead, and leave them silent: nobody is late with anything.
+    if (this.#codec.waiting === "request") return this.#end();
     // Who has closed its side is not late with anything.
     if (!this.#peerEnded) {
       const limit = this.#waiting === "head" ? "http.head_timeout" : "http.body_timeout";

@@ -197,6 +197,20 @@ onBothFronts(
   },
 );
 
+onFront(
+  "sockets",
+  "S-007 a connection that was opened ahead and left silent is closed, and told to nobody",
+  async () => {
+    await using stage = await Stage.set();
+    const { client } = await stage.open();
+    const silent = client.connect();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    stage.running.jump(31_000);
+    await silent.closed;
+    assert.deepEqual(met(stage), []);
+  },
+);
+
 onFront("sockets", "S-007 what takes too long is counted by the key of its time", async () => {
   await using stage = await Stage.set();
   const { client } = await stage.open();
