@@ -88,11 +88,11 @@ const LATE = 750;
 
 /**
  * Waits until nothing is on its way: the client has heard its own presence, which the server sends
- * it too (RFC 6121 §4.2.2), neither owes the other an answer, and one request is open, which asks
- * for nothing, and has been for a while.
+ * it too (RFC 6121 §4.2.2), neither owes the other an answer, and one request is open, and has been
+ * for a while.
  */
 async function requestHeld(relay: RecordingRelay): Promise<void> {
-  await until(() => {
+  const isHeld = () => {
     const connections = said(relay);
     const by = (from: Turn["from"]) =>
       connections.flat().filter((turn) => turn.from === from).map(({ body }) => body).join();
@@ -106,9 +106,15 @@ async function requestHeld(relay: RecordingRelay): Promise<void> {
       return requests.slice(turns.length - requests.length);
     });
     const [poll] = open;
-    return open.length === 1 && !/<(iq|presence|message) /.test(poll!.body) &&
-        performance.now() - poll!.at > LATE || undefined;
-  }, "a request is held");
+    return open.length === 1 && performance.now() - poll!.at > LATE || undefined;
+  };
+  try {
+    await until(isHeld, "a request is held");
+  } catch (error) {
+    const turns = said(relay).flat().toSorted((a, b) => a.at - b.at);
+    const lines = turns.map(({ from, body }) => `${from}: ${body}`).join("\n");
+    throw new Error(`${(error as Error).message}; what was said:\n${lines}`, { cause: error });
+  }
 }
 
 function count(text: string, pattern: RegExp): number {
