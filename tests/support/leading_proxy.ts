@@ -1,10 +1,13 @@
 import net from "node:net";
 
 /**
- * An HTTP proxy on the loopback (CONNECT, RFC 9110 §9.3.6) that leads to one port of the loopback
- * whatever was asked for: nobody looks up a name, and certificates are checked by the names that were asked for.
+ * An HTTP proxy on the loopback (CONNECT, RFC 9110 §9.3.6), by which clients get to names that nobody
+ * looks up: for each name that they may know, the port of the loopback where that name's HTTPS really
+ * is. Whoever asks for another is refused, and remembered. Certificates are checked by the names.
  */
 export class LeadingProxy implements AsyncDisposable {
+  /** `host:port` of what was asked for and is not there. */
+  readonly refused: string[] = [];
   readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();
 
@@ -12,10 +15,10 @@ export class LeadingProxy implements AsyncDisposable {
     this.#server = server;
   }
 
-  static async to(target: number): Promise<LeadingProxy> {
+  static async start(names: Readonly<Record<string, number>>): Promise<LeadingProxy> {
     const server = net.createServer();
     const proxy = new LeadingProxy(server);
-    server.on("connection", (client) => proxy.#connect(client, target));
+    server.on("connection", (client) => proxy.#serve(client, names));
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     return proxy;
   }
@@ -30,18 +33,24 @@ export class LeadingProxy implements AsyncDisposable {
     await closed;
   }
 
-  #connect(client: net.Socket, target: number): void {
+  #serve(client: net.Socket, names: Readonly<Record<string, number>>): void {
     this.#keep(client);
     let head = "";
-    const read = (data: Uint8Array) => {
-      head += new TextDecoder("latin1").decode(data);
-      // The client waits for the answer with what it has to say.
+    const read = (chunk: Uint8Array) => {
+      head += new TextDecoder("latin1").decode(chunk);
       if (!head.endsWith("\r\n\r\n")) return;
       client.off("data", read);
-      const server = net.connect({ port: target, host: "127.0.0.1" });
+      const [method, target] = head.split(" ") as [string, string];
+      const port = method === "CONNECT" ? names[target] : undefined;
+      if (port === undefined) {
+        this.refused.push(target);
+        client.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        return;
+      }
+      const server = net.connect({ port, host: "127.0.0.1" });
       this.#keep(server);
-      server.on("close", () => client.destroy());
-      client.on("close", () => server.destroy());
+      client.once("close", () => server.destroy());
+      server.once("close", () => client.destroy());
       client.write("HTTP/1.1 200 Connected\r\n\r\n");
       client.pipe(server);
       server.pipe(client);
@@ -52,6 +61,6 @@ export class LeadingProxy implements AsyncDisposable {
   #keep(socket: net.Socket): void {
     this.#sockets.add(socket);
     socket.on("error", () => {});
-    socket.on("close", () => this.#sockets.delete(socket));
+    socket.once("close", () => this.#sockets.delete(socket));
   }
 }

@@ -1,10 +1,8 @@
-/** The version of a package of npm's that is imported. */
-export async function installed(name: string): Promise<string> {
-  const { imports } = JSON.parse(
-    await Deno.readTextFile(new URL("../../../deno.json", import.meta.url)),
-  );
+/** The version of a package of npm's that is imported, by our `deno.json` or another. */
+export async function installed(name: string, file = "../../../deno.json"): Promise<string> {
+  const { imports } = JSON.parse(await Deno.readTextFile(new URL(file, import.meta.url)));
   const version = /@([^@/]+)$/.exec(imports[name] ?? "")?.[1];
-  if (version === undefined) throw new Error(`${name} is not in deno.json`);
+  if (version === undefined) throw new Error(`${name} is not in ${file}`);
   return version;
 }
 

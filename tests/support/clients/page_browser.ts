@@ -2,8 +2,8 @@ import { createHash, X509Certificate } from "node:crypto";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { certificate } from "../certificates/certificates.ts";
 import { CHROMIUM_FLAGS } from "../chromium.ts";
+import { LeadingProxy } from "../leading_proxy.ts";
 import { programPath } from "../programs.ts";
-import { PageProxy } from "./page_proxy.ts";
 import { PageSite } from "./page_site.ts";
 
 export interface PageOptions {
@@ -46,7 +46,7 @@ export class PageBrowser implements AsyncDisposable {
 
   /** Somebody who has visited nothing yet. */
   async visitor({ exampleTest, onTold }: PageOptions = {}): Promise<Visitor> {
-    const proxy = await PageProxy.start(
+    const proxy = await LeadingProxy.start(
       exampleTest === undefined ? {} : { "example.test:443": exampleTest },
     );
     const context = await this.#browser.newContext({
@@ -67,11 +67,11 @@ export class Visitor implements AsyncDisposable {
   readonly context: BrowserContext;
   /** What went wrong on its pages. */
   readonly mistakes: string[] = [];
-  readonly #proxy: PageProxy;
+  readonly #proxy: LeadingProxy;
   readonly #origin: string;
   readonly #asked = new Set<string>();
 
-  constructor(context: BrowserContext, proxy: PageProxy, origin: string) {
+  constructor(context: BrowserContext, proxy: LeadingProxy, origin: string) {
     this.context = context;
     this.#proxy = proxy;
     this.#origin = origin;

@@ -1,11 +1,32 @@
 /** Where the pages of the tests are found, by the beginning of their path. */
-const FOLDERS: Readonly<Record<string, string>> = {
-  "/pages/": new URL("pages/", import.meta.url).href,
-  "/strophe.js/": new URL(".", import.meta.resolve("strophe.js")).href,
-  "/converse.js/": new URL(".", import.meta.resolve("converse.js")).href,
+const FOLDERS: Readonly<Record<string, () => string | Promise<string>>> = {
+  "/pages/": () => new URL("pages/", import.meta.url).href,
+  "/strophe.js/": () => new URL(".", import.meta.resolve("strophe.js")).href,
+  "/converse.js/": () => converse ??= converseFolder(),
   // As Debian has web servers serve it.
-  "/javascript/": "file:///usr/share/javascript/",
+  "/javascript/": () => "file:///usr/share/javascript/",
 };
+
+let converse: Promise<string> | undefined;
+
+/**
+ * Converse has a `deno.json` of its own: whatever is in ours is downloaded by everybody who only
+ * starts the program, and it has 90 MB.
+ */
+async function converseFolder(): Promise<string> {
+  const config = new URL("converse/deno.json", import.meta.url).pathname;
+  await deno("install", "--quiet", "--frozen", "--config", config);
+  const where = 'console.log(import.meta.resolve("converse.js"))';
+  return new URL(".", await deno("eval", "--config", config, where)).href;
+}
+
+async function deno(...args: readonly string[]): Promise<string> {
+  const command = new Deno.Command(Deno.execPath(), { args: [...args], env: { NO_COLOR: "1" } });
+  const { code, stdout, stderr } = await command.output();
+  const text = new TextDecoder();
+  if (code !== 0) throw new Error(`deno ${args.join(" ")}: ${text.decode(stderr)}`);
+  return text.decode(stdout).trim();
+}
 
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
   html: "text/html; charset=utf-8",
@@ -37,10 +58,11 @@ export class PageSite implements AsyncDisposable {
 }
 
 async function answer(path: string): Promise<Response> {
-  const folder = Object.keys(FOLDERS).find((beginning) => path.startsWith(beginning));
-  if (folder === undefined) return new Response(null, { status: 404 });
+  const beginning = Object.keys(FOLDERS).find((beginning) => path.startsWith(beginning));
+  if (beginning === undefined) return new Response(null, { status: 404 });
   try {
-    const file = await Deno.readFile(new URL(path.slice(folder.length), FOLDERS[folder]));
+    const folder = await FOLDERS[beginning]!();
+    const file = await Deno.readFile(new URL(path.slice(beginning.length), folder));
     const type = MEDIA_TYPES[path.split(".").at(-1)!] ?? "application/octet-stream";
     return new Response(file, { headers: { "Content-Type": type } });
   } catch (error) {

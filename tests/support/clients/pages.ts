@@ -34,19 +34,19 @@ export const pages: readonly ClientKind[] = [
   }),
   kind("Converse in Chromium over BOSH", {
     transport: "bosh",
-    version: () => installed("converse.js"),
+    version: () => installed("converse.js", "converse/deno.json"),
     page: (url) => converse({ discover_connection_methods: false, bosh_service_url: boshOf(url) }),
   }),
   kind("Converse in Chromium over WebSocket", {
     transport: "websocket",
-    version: () => installed("converse.js"),
+    version: () => installed("converse.js", "converse/deno.json"),
     page: (url) =>
       converse({ discover_connection_methods: false, websocket_url: webSocketOf(url) }),
   }),
   kind("Converse in Chromium over WebSocket, found by host-meta", {
     transport: "websocket",
     discovers: true,
-    version: () => installed("converse.js"),
+    version: () => installed("converse.js", "converse/deno.json"),
     page: (url) => ({
       ...converse({}),
       exampleTest: Number(new URL(url).port),

@@ -154,7 +154,7 @@ interface Lead {
 
 /** Whatever is asked for is found at this port of the loopback. */
 async function leadingTo(port: string): Promise<Lead> {
-  const proxy = await LeadingProxy.to(Number(port));
+  const proxy = await LeadingProxy.start({ "example.test:443": Number(port) });
   const client = Deno.createHttpClient({ caCerts: [authority()], proxy: { url: proxy.url } });
   const closed: Promise<void>[] = [];
   const close = async () => {
