@@ -6,7 +6,11 @@ import { CHROMIUM_FLAGS } from "../support/chromium.ts";
 import { currentFront, onBothFronts } from "../support/fronts.ts";
 import { haveProgram, programPath } from "../support/programs.ts";
 
-/** A test with the demo and a browser on its page, both closed whatever happens. */
+// One browser for all the tests of this file: it takes seconds to start.
+let browser: Promise<Browser> | undefined;
+Deno.test.afterAll(async () => await (await browser)?.close());
+
+/** A test with the demo and somebody on its page, who has never been there; both leave whatever happens. */
 function test(
   name: string,
   visit: (page: DemoPage, stop: () => Promise<void>) => Promise<void>,
@@ -14,18 +18,17 @@ function test(
   onBothFronts({
     name,
     ...haveProgram("chromium"),
+    // The browser stays.
+    sanitizeOps: false,
+    sanitizeResources: false,
     async fn() {
       const log = new Log({ level: "error", format: "text", write() {}, now: Date.now });
       const demo = await startDemo({ log, port: 0, front: currentFront() });
       let stopped: Promise<void> | undefined;
       const stop = () => stopped ??= demo.stop();
-      let browser: Browser | undefined;
+      const context = await (await (browser ??= launch())).newContext();
       try {
-        browser = await chromium.launch({
-          executablePath: programPath("chromium"),
-          args: CHROMIUM_FLAGS,
-        });
-        const page = await browser.newPage();
+        const page = await context.newPage();
         const mistakes: string[] = [];
         page.on("pageerror", (error) => mistakes.push(error.message));
         page.on("requestfailed", (request) => mistakes.push(request.url()));
@@ -33,11 +36,15 @@ function test(
         await visit(new DemoPage(page), stop);
         if (stopped === undefined) assert.deepEqual(mistakes, []);
       } finally {
-        await browser?.close();
+        await context.close();
         await stop();
       }
     },
   });
+}
+
+function launch(): Promise<Browser> {
+  return chromium.launch({ executablePath: programPath("chromium"), args: CHROMIUM_FLAGS });
 }
 
 type Name = "alice" | "bob";
