@@ -12,9 +12,10 @@ const output: Output = { stdout: console.log, stderr: console.error };
  * an `import` names itself, as soon as the program starts and whether or not it comes to that; `.ci/compile.ts`
  * tells it of these.
  */
-const [CHECK, DEMO, PROXY]: readonly [string, string, string] = [
+const [CHECK, DEMO, DOCTOR, PROXY]: readonly [string, string, string, string] = [
   "./src/commands/check.ts",
   "./src/commands/demo.ts",
+  "./src/commands/doctor.ts",
   "./src/commands/proxy.ts",
 ];
 
@@ -40,6 +41,10 @@ async function run(invocation: Invocation): Promise<number> {
     case "demo": {
       const { demoCommand }: typeof import("./src/commands/demo.ts") = await import(DEMO);
       return await demoCommand(output);
+    }
+    case "doctor": {
+      const { doctorCommand }: typeof import("./src/commands/doctor.ts") = await import(DOCTOR);
+      return await doctorCommand(invocation, { file: invocation.file, env }, output);
     }
     case "proxy": {
       const { proxyCommand }: typeof import("./src/commands/proxy.ts") = await import(PROXY);

@@ -13,7 +13,7 @@ const OUTPUT = "dist/causeway";
  */
 const MEMORY = "--v8-flags=--max-semi-space-size=2,--heap-growing-percent=20,--no-maglev";
 /** Commands that `main.ts` loads when they run, so Deno does not find them by itself. */
-const COMMANDS = ["check", "demo", "proxy"].flatMap((
+const COMMANDS = ["check", "demo", "doctor", "proxy"].flatMap((
   name,
 ) => ["--include", `src/commands/${name}.ts`]);
 const ARGUMENTS = [

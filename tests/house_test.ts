@@ -10,7 +10,10 @@ const ROOT = new URL("..", import.meta.url).pathname;
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "main": ["commands", "config", "version"],
   "mod": ["manager", "shared", "config", "protocol", "connector"],
-  "commands": ["manager", "server", "demo", "log", "shared", "config", "version"],
+  "commands": [
+    ...["manager", "server", "upstream", "demo", "log"],
+    ...["shared", "config", "protocol", "version"],
+  ],
   "manager": ["server", "upstream", "connector", "shared", "config"],
   "demo": ["protocol"],
   "server": ["connector", "protocol", "shared", "config"],

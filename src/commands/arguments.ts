@@ -12,6 +12,16 @@ export type Invocation =
   | { readonly command: "check"; readonly file: string | undefined }
   | { readonly command: "demo" }
   | {
+    readonly command: "doctor";
+    readonly domain: string;
+    /** Where clients find Causeway. */
+    readonly url: string | undefined;
+    /** Of `--config`. */
+    readonly file: string | undefined;
+    readonly json: boolean;
+    readonly quick: boolean;
+  }
+  | {
     readonly command: "proxy";
     readonly proxy: ProxyName;
     /** Of `--config`. */
@@ -55,7 +65,7 @@ export function parseArguments(args: readonly string[]): Invocation {
   }
   if (given.has("version")) return { command: "version" };
 
-  const most = command === "check" || command === "proxy" ? 1 : 0;
+  const most = command === "serve" || command === "demo" ? 0 : 1;
   if (operands.length > most) {
     throw new UsageError(
       `${command} does not take ${JSON.stringify(operands[most])}; write: ${
@@ -70,6 +80,20 @@ export function parseArguments(args: readonly string[]): Invocation {
       return { command, file: operands[0] };
     case "demo":
       return { command };
+    case "doctor":
+      if (!operands[0]) {
+        throw new UsageError(
+          `doctor needs the name of a domain; write: ${COMMANDS[command].usage}`,
+        );
+      }
+      return {
+        command,
+        domain: operands[0],
+        url: given.get("url")?.at(-1),
+        file: given.get("config")?.at(-1),
+        json: given.has("json"),
+        quick: given.has("quick"),
+      };
     case "proxy":
       return { command, proxy: readProxy(operands[0]), ...readSources(given) };
     default:
@@ -172,7 +196,7 @@ function meant(word: string, known: readonly string[], show = (name: string) => 
   return `there are: ${known.map(show).join(", ")}`;
 }
 
-type Command = "serve" | "check" | "demo" | "proxy";
+type Command = "serve" | "check" | "doctor" | "demo" | "proxy";
 
 const OPTIONS = {
   config: { type: "string" },
@@ -180,6 +204,9 @@ const OPTIONS = {
   domain: { type: "string" },
   "log-level": { type: "string" },
   "log-format": { type: "string" },
+  url: { type: "string" },
+  json: { type: "boolean" },
+  quick: { type: "boolean" },
   help: { type: "boolean" },
   version: { type: "boolean" },
 } as const;
@@ -188,6 +215,7 @@ const HELP = `Causeway connects browsers to XMPP servers: BOSH and WebSocket on 
 
   causeway [serve] [OPTION]…   serve until SIGTERM or SIGINT
   causeway check [FILE]        is this configuration right?
+  causeway doctor DOMAIN       what keeps clients from a domain, and what to do
   causeway demo                an XMPP server and a page to try Causeway with
   causeway proxy NAME          the configuration of a reverse proxy in front
   causeway --version
@@ -236,6 +264,31 @@ and CAUSEWAY_DOMAINS take what --listen and --domain take, separated by commas.
 Tells whether a configuration is right: FILE, else that of CAUSEWAY_CONFIG, else
 the defaults, together with the CAUSEWAY_* environment variables. Every mistake is
 printed with its line and what would be right. Exit status 0: right; 2: not.
+`,
+  },
+  doctor: {
+    usage: "causeway doctor DOMAIN [--url ADDRESS] [--config FILE] [--json] [--quick]",
+    options: ["url", "config", "json", "quick"],
+    help: `causeway doctor DOMAIN [OPTION]…
+
+Walks the way from here to the domain's XMPP servers: SRV records, the addresses of
+every server, TCP, TLS (whose certificate, until when), stream, features and SASL
+mechanisms. With --url also the way that clients come: host-meta, what pages of
+other origins may do (CORS), a BOSH session and a request that is held for as long
+as it may be, a WebSocket and its stream. Each line says what was looked at, what
+came of it and how long it took; below what is bad stands what to do. Nobody logs
+in, and the sessions that are opened are closed again.
+
+  --url ADDRESS   where clients find Causeway: https://chat.example.org, or a whole
+                  address of BOSH (https:) or WebSocket (wss:)
+  --config FILE   configuration (TOML); else that of CAUSEWAY_CONFIG; else none. What
+                  it says of the domain holds here too: connect, tls, ca …
+  --json          for programs: one object a line, {"step", "target", "result": "ok",
+                  "warning", "bad" or "skipped", "detail", "cure", "ms"}; the last two
+                  only where there are such
+  --quick         no request is held, which else takes bosh.max_wait (60 seconds)
+
+Exit status: 0 nothing is bad, 1 something is, 2 wrong usage or configuration.
 `,
   },
   demo: {

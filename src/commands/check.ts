@@ -93,7 +93,7 @@ function describeCertificate(cert: string): string {
   return `${describeNames(cert)}; until ${day(new X509Certificate(cert).validToDate)}`;
 }
 
-function describeTarget({ connect, tls, verify, fingerprints }: UpstreamConfig): string {
+export function describeTarget({ connect, tls, verify, fingerprints }: UpstreamConfig): string {
   const whose = !verify ? ", any certificate" : fingerprints.length > 0 ? ", by fingerprint" : "";
   const policy = `TLS ${tls}${whose}`;
   if (connect.length === 0) return `SRV lookup, ${policy}`;

@@ -127,13 +127,18 @@ export class NodePipe implements Pipe {
       this.#paused = false;
       this.#listen(socket);
     });
-    const reason = pinned ? unpinned(this.#certificate, options) : undefined;
+    const reason = pinned ? unpinned(this.certificate, options) : undefined;
     if (reason !== undefined) throw new NetworkError(reason);
   }
 
   /** SHA-256 of the server's own certificate, once there is TLS: lower-case hexadecimal. */
   get fingerprint(): string {
-    return fingerprintOf(this.#certificate);
+    return fingerprintOf(this.certificate);
+  }
+
+  /** The server's own certificate (DER), once there is TLS. */
+  get certificate(): Uint8Array {
+    return (this.#socket as tls.TLSSocket).getPeerCertificate().raw;
   }
 
   close(): void {
@@ -143,10 +148,6 @@ export class NodePipe implements Pipe {
     // What was written has left; but for a write or a handshake a peer could let us wait for ever.
     if (calm) this.#socket.destroySoon();
     else this.#destroy();
-  }
-
-  get #certificate(): Uint8Array {
-    return (this.#socket as tls.TLSSocket).getPeerCertificate().raw;
   }
 
   #listen(socket: net.Socket): void {

@@ -75,7 +75,7 @@ Deno.test("--version and --help are heard wherever they stand", () => {
 
 Deno.test("wrong usage is told with what would be right", () => {
   const wrong: [string, string][] = [
-    ["doctor example.org", 'there is no command "doctor"; there are: serve, check, demo'],
+    ["heal example.org", 'there is no command "heal"; there are: serve, check, doctor, demo'],
     ["chekc", 'there is no command "chekc"; did you mean check?'],
     ["--lisen 127.0.0.1:1", "serve has no option --lisen; did you mean --listen?"],
     [

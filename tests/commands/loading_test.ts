@@ -49,7 +49,8 @@ Deno.test("a program that serves reads nothing of the demo, nor of other command
   const read = await reached(["main.ts"], () => true);
   assert.ok(read.has("src/commands/serve.ts") && read.has("src/server/front_sockets.ts"));
   const foreign = [...read].filter((module) =>
-    /^src\/(?:demo\/|commands\/(?:proxies\/|(?:check|demo|proxy)\.ts))|strophe/.test(module)
+    /^src\/(?:demo\/|commands\/(?:proxies\/|doctor\/|(?:check|demo|doctor|proxy)\.ts))|strophe/
+      .test(module)
   );
   assert.deepEqual(foreign, []);
 });
