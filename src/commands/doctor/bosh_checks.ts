@@ -1,21 +1,15 @@
 /** A BOSH session (XEP-0124) as a page has one, through whatever is in between; it does not log in. */
 import { NS } from "../../protocol/xml/names.ts";
-import { textContent } from "../../protocol/xml/text.ts";
 import { attribute } from "../../protocol/xml/writer.ts";
 import { corsFault } from "./cors.ts";
 import { type Element, readElement } from "./elements.ts";
-import { childrenOf } from "./offers.ts";
-import type { Report } from "./report.ts";
+import { notBosh, refused } from "./bosh_refusals.ts";
+import { isNearly, type Report, seconds } from "./report.ts";
 import { answererOf, ask, type WebAnswer, WebError } from "./web.ts";
 import type { World } from "./world.ts";
 
 /** Milliseconds by which an answer may come later than it was given. */
 const LATE = 10_000;
-/** A connection manager answers before the time is over, so that the answer is there in time: Causeway 200 ms. */
-function isNearly(ms: number, wait: number): boolean {
-  return ms >= wait * 900 - 250;
-}
-
 export interface BoshProbeOptions {
   readonly domain: string;
   readonly url: URL;
@@ -241,81 +235,6 @@ function bodyOf({ body }: WebAnswer): Element | undefined {
   return element?.root.name === "body" && element.root.namespace === NS.HTTPBIND
     ? element
     : undefined;
-}
-
-/** What answered there is no BOSH. */
-function notBosh(answer: WebAnswer, origin: string): [detail: string, cure: string] {
-  const { status } = answer;
-  const who = answererOf(answer);
-  const location = answer.headers.find(([name]) => name === "location")?.[1];
-  if (status >= 300 && status < 400) {
-    return [
-      `status ${status}, which sends to ${location}`,
-      `clients do not follow: use that address`,
-    ];
-  }
-  switch (status) {
-    case 403:
-      return [
-        `status 403, answered by ${who}`,
-        `add "${origin}" to http.allowed_origins, or see the proxy's rules`,
-      ];
-    case 404:
-    case 405:
-      return [
-        `status ${status}, answered by ${who}`,
-        "correct the path: bosh.path of Causeway (/http-bind) and the proxy's location for it must be the same",
-      ];
-    case 413:
-      return [
-        `status 413, answered by ${who}`,
-        "allow larger requests (nginx: client_max_body_size)",
-      ];
-    case 502:
-    case 503:
-    case 504:
-      return [
-        `status ${status}, answered by ${who}: it does not reach Causeway`,
-        "see whether Causeway runs, and whether the proxy has the address that it listens on",
-      ];
-  }
-  return [
-    `status ${status}, answered by ${who}, and no <body/> of BOSH in it`,
-    "that address is not Causeway's: correct it, or the proxy's location for it",
-  ];
-}
-
-/** A session that was refused, or ended. */
-function refused({ root, children }: Element, domain: string): [detail: string, cure: string] {
-  const condition = root.attributes.get("condition") ?? "without a condition";
-  const message = root.attributes.get("message");
-  const inner = children.flatMap((child) => child.name === "error" ? childrenOf(child) : []);
-  const said = inner.map(({ name, bytes }) => name === "text" ? textContent(bytes) : name);
-  const detail = [condition, message, ...said].filter((part) => part !== undefined).join(": ");
-  switch (condition) {
-    case "host-unknown":
-      return [
-        `${domain} is not served there (${detail})`,
-        `add [domains."${domain}"] to Causeway's configuration, or correct the name`,
-      ];
-    case "remote-connection-failed":
-      return [
-        detail,
-        "Causeway does not reach the XMPP server; the lines about it say why, and so does Causeway's log",
-      ];
-    case "remote-stream-error":
-      return [
-        detail,
-        `the XMPP server refused the stream: see its log, and whether it serves ${domain}`,
-      ];
-    case "policy-violation":
-      return [detail, "a limit of Causeway's was met; the message names it"];
-  }
-  return [detail, "Causeway's log says more"];
-}
-
-export function seconds(ms: number): string {
-  return (ms / 1_000).toFixed(1);
 }
 
 function pause(world: World, ms: number): Promise<void> {

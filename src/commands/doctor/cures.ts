@@ -69,7 +69,7 @@ const CURES: readonly (readonly [RegExp, (domain: string, where: string) => stri
     () => "use xmpp:// (STARTTLS) for that port, or the port of direct TLS",
   ],
   [
-    /no name server|name server has no answer|no answer from the name server/,
+    /name server/,
     () => `correct /etc/resolv.conf, or write [upstream] nameserver = "address:53"`,
   ],
   [

@@ -3,6 +3,8 @@ import type { Payload } from "../../protocol/xml/payload.ts";
 import { textContent } from "../../protocol/xml/text.ts";
 import { XmlTokenizer } from "../../protocol/xml/tokenizer.ts";
 import { standalone } from "../../protocol/xml/writer.ts";
+import type { UpstreamConfig } from "../../config/config.ts";
+import type { Report } from "./report.ts";
 
 /** What a server's `<stream:features/>` offer. */
 export interface Offers {
@@ -39,4 +41,54 @@ export function childrenOf(payload: Payload): Payload[] {
     if (item.type === "payload") children.push(item.payload);
   }
   return children;
+}
+
+/** What clients can log in with. */
+export function reportFeatures(
+  target: string,
+  features: Payload,
+  { stripChannelBinding }: UpstreamConfig,
+  report: Report,
+): void {
+  const offers = readOffers(features);
+  const list = offers.features.join(", ") || "none";
+  report({ step: "features", target, result: "ok", detail: list });
+  const { mechanisms } = offers;
+  const step = "sasl";
+  if (mechanisms.length === 0) {
+    return report({
+      step,
+      target,
+      result: "bad",
+      detail: "no SASL mechanism is offered, so nobody can log in",
+      cure: "have the XMPP server offer SCRAM-SHA-256 or SCRAM-SHA-1 on such streams",
+    });
+  }
+  const detail = mechanisms.join(", ");
+  const bound = mechanisms.filter((name) => name.endsWith("-PLUS"));
+  if (bound.length > 0 && !stripChannelBinding) {
+    return report({
+      step,
+      target,
+      result: "warning",
+      detail:
+        `${detail}: with ${
+          bound[0]
+        } a login is tied to the TLS connection, which here is Causeway's and not the ` +
+        "client's, so clients that take it (stanza does) cannot log in",
+      cure: `write strip_channel_binding = true for the domain, or disable it on the server`,
+    });
+  }
+  if (!mechanisms.some((name) => name.startsWith("SCRAM-"))) {
+    return report({
+      step,
+      target,
+      result: "warning",
+      detail:
+        `${detail}: no SCRAM, so passwords are shown to the server, and to Causeway in between`,
+      cure: "have the XMPP server offer SCRAM-SHA-256 or SCRAM-SHA-1",
+    });
+  }
+  const hidden = bound.length > 0 ? "; -PLUS is hidden from clients (strip_channel_binding)" : "";
+  report({ step, target, result: "ok", detail: detail + hidden });
 }

@@ -3,7 +3,7 @@ import type { Config } from "../../config/config.ts";
 import { BoshProbe } from "./bosh_checks.ts";
 import { corsFault, preflightFault } from "./cors.ts";
 import { readElement } from "./elements.ts";
-import type { Report } from "./report.ts";
+import type { Check, Report } from "./report.ts";
 import { answererOf, ask, valuesOf, type WebAnswer, WebConnection, WebError } from "./web.ts";
 import { WebSocketProbe } from "./websocket_checks.ts";
 import type { World } from "./world.ts";
@@ -17,7 +17,7 @@ export async function checkOutside(
   world: World,
   report: Report,
 ): Promise<void> {
-  const links = await checkHostMeta(domain, world, report);
+  const links = await checkHostMeta(domain, address, world, report);
   const addresses = addressesOf(address, links, config);
   if (!await checkReach(addresses.bosh, world, report)) return;
 
@@ -78,51 +78,65 @@ function originOf(domain: string, { http: { allowedOrigins } }: Config): string 
 /** What clients find that know nothing but the domain (XEP-0156). */
 async function checkHostMeta(
   domain: string,
+  address: URL,
   world: World,
   report: Report,
 ): Promise<Links | undefined> {
-  const found: Partial<Record<keyof Links, URL>>[] = [];
-  for (const { path, read } of HOST_META) {
-    const url = new URL(path, `https://${domain}`);
-    const step = "host-meta";
-    const target = url.href;
-    const begun = world.clock.now();
-    const warn = (detail: string, cure: string) =>
-      report({ step, target, result: "warning", detail, cure, ms: world.clock.now() - begun });
-    let answer: WebAnswer;
-    try {
-      const headers = { "Origin": `https://pages.${domain}` };
-      answer = await ask({ method: "GET", url, headers }, world);
-    } catch (error) {
-      if (!(error instanceof WebError)) throw error;
-      warn(`not to be had: ${error.message}`, ELSEWHERE);
-      // It is the same machine that would be asked for the other one.
-      if (error.phase !== "http") break;
-      continue;
-    }
-    if (answer.status !== 200) {
-      warn(`status ${answer.status}, answered by ${answererOf(answer)}`, ELSEWHERE);
-      continue;
-    }
-    const fault = corsFault(answer, `https://pages.${domain}`);
-    const links = read(answer.body);
-    const detail = [links.xbosh, links.websocket].map((link) => link?.href).filter((href) =>
-      href !== undefined
-    );
-    if (detail.length === 0) {
-      warn("it names neither BOSH nor WebSocket", ELSEWHERE);
-      continue;
-    }
-    found.push(links);
+  const links = await Promise.all(HOST_META.map(async (document) => {
+    const own = await fetchHostMeta(document, `https://${domain}`, domain, world);
+    report(own.check);
+    if (own.links !== undefined) return own.links;
+    // Perhaps it is there, and the domain's web server does not pass it on.
+    const { protocol, host } = address;
+    if ((protocol !== "https:" && protocol !== "wss:") || host === domain) return undefined;
+    const { links, check } = await fetchHostMeta(document, `https://${host}`, domain, world);
+    if (links === undefined) return undefined;
+    report({
+      ...check,
+      detail: `there it is, for who asks ${host} for ${domain}: ${check.detail}`,
+    });
+    return links;
+  }));
+  return links.find((found) => found !== undefined);
+}
+
+type Found = Partial<Record<keyof Links, URL>>;
+
+/** Asks this origin for the host-meta of the domain. */
+async function fetchHostMeta(
+  { path, read }: typeof HOST_META[number],
+  at: string,
+  domain: string,
+  world: World,
+): Promise<{ readonly check: Check; readonly links?: Links }> {
+  const url = new URL(path, at);
+  const origin = `https://pages.${domain}`;
+  const base = { step: "host-meta", target: url.href };
+  const begun = world.clock.now();
+  const warn = (detail: string) => {
     const ms = world.clock.now() - begun;
-    report(
-      fault === undefined
-        ? { step, target, result: "ok", detail: detail.join(", "), ms }
-        : { step, target, result: "bad", ...fault, ms },
-    );
+    return { check: { ...base, result: "warning" as const, detail, cure: ELSEWHERE, ms } };
+  };
+  let answer: WebAnswer;
+  try {
+    const headers = { "Origin": origin, "Host": domain };
+    answer = await ask({ method: "GET", url, headers }, world);
+  } catch (error) {
+    if (!(error instanceof WebError)) throw error;
+    return warn(`not to be had: ${error.message}`);
   }
-  const [first] = found;
-  return first && { xbosh: first.xbosh, websocket: first.websocket };
+  if (answer.status !== 200) {
+    return warn(`status ${answer.status}, answered by ${answererOf(answer)}`);
+  }
+  const { xbosh, websocket } = read(answer.body);
+  const hrefs = [xbosh, websocket].flatMap((link) => link === undefined ? [] : [link.href]);
+  if (hrefs.length === 0) return warn("it names neither BOSH nor WebSocket");
+  const ms = world.clock.now() - begun;
+  const fault = corsFault(answer, origin);
+  const check: Check = fault === undefined
+    ? { ...base, result: "ok", detail: hrefs.join(", "), ms }
+    : { ...base, result: "bad", ...fault, ms };
+  return { check, links: { xbosh, websocket } };
 }
 
 const ELSEWHERE =
@@ -133,8 +147,6 @@ const HOST_META = [
   { path: "/.well-known/host-meta", read: readXrd },
   { path: "/.well-known/host-meta.json", read: readJrd },
 ] as const;
-
-type Found = Partial<Record<keyof Links, URL>>;
 
 function readXrd(text: string): Found {
   const children = readElement(text.replace(/^\uFEFF/, "").trim())?.children ?? [];

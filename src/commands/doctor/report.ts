@@ -39,3 +39,16 @@ function printable(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+/g, " ");
 }
+
+/** Milliseconds as seconds, for people. */
+export function seconds(ms: number): string {
+  return (ms / 1_000).toFixed(1);
+}
+
+/**
+ * Whether that is all of so many seconds. A connection manager answers a little before they are over, so that
+ * the answer is there in time: Causeway 200 ms.
+ */
+export function isNearly(ms: number, wait: number): boolean {
+  return ms >= wait * 900 - 250;
+}

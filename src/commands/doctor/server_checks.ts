@@ -1,5 +1,4 @@
 /** One place where an XMPP server may be: TCP, STARTTLS, TLS, stream, features, mechanisms. */
-import { X509Certificate } from "node:crypto";
 import type { Config, UpstreamConfig } from "../../config/config.ts";
 import { C2sStream, type StreamEnd, type StreamHeader } from "../../protocol/stream/c2s.ts";
 import { readStreamError } from "../../protocol/stream/received_error.ts";
@@ -8,20 +7,14 @@ import type { Payload } from "../../protocol/xml/payload.ts";
 import type { Candidate } from "../../upstream/candidates.ts";
 import { Connection } from "../../upstream/connection.ts";
 import { hostAndPort, type Pipe, type TlsOptions } from "../../upstream/dial.ts";
-import { dialNode } from "../../upstream/dial_node.ts";
-import { NetworkError, within, words } from "../../upstream/failure.ts";
+import { within, words } from "../../upstream/failure.ts";
 import { proxyHeader } from "../../upstream/proxy_header.ts";
 import { asciiDomain } from "../../upstream/resolve.ts";
-import { day } from "../untimely.ts";
-import { UNVERIFIED } from "../unverified.ts";
+import { certificateOf, describeCertificate, reportCertificate } from "./certificate.ts";
 import { diagnose } from "./cures.ts";
-import { readOffers } from "./offers.ts";
+import { reportFeatures } from "./offers.ts";
 import type { Report } from "./report.ts";
 import type { World } from "./world.ts";
-
-/** Days before its end from which on a certificate is warned of. */
-const SOON = 14;
-const DAY = 86_400_000;
 
 export interface Reached {
   /** A stream came up. */
@@ -101,7 +94,9 @@ export async function checkServer(
       const reason = end?.type === "connection-failed" ? end.reason : "it came to no end";
       const { detail, cure } = diagnose("tls", reason, context);
       const shown = await certificateOf(domain, place, tls, world);
-      const whose = shown === undefined ? "" : ` (the server shows one for ${describe(shown)})`;
+      const whose = shown === undefined
+        ? ""
+        : ` (the server shows one for ${describeCertificate(shown)})`;
       report({ step: "tls", target, result: "bad", detail: detail + whose, cure, ms });
       return { works: false };
     }
@@ -180,106 +175,6 @@ function reasonOf(end: StreamEnd | undefined): { reason: string; otherHost?: str
   }
 }
 
-/** TLS is up, so the certificate is right; what it is, and for how long. */
-async function reportCertificate(
-  domain: string,
-  place: Candidate,
-  tls: TlsOptions,
-  { verify }: UpstreamConfig,
-  { target, ms }: { readonly target: string; readonly ms: number },
-  world: World,
-  report: Report,
-): Promise<void> {
-  const step = "tls";
-  const certificate = await certificateOf(domain, place, tls, world);
-  if (certificate === undefined) {
-    return report({ step, target, result: "ok", detail: "the certificate is right", ms });
-  }
-  const { validToDate } = certificate;
-  const days = Math.floor((validToDate.getTime() - world.today()) / DAY);
-  const how = tls.fingerprints.length > 0
-    ? "known by its fingerprint"
-    : verify
-    ? "its chain leads to an authority that is trusted"
-    : "not looked at";
-  const detail = `certificate for ${describe(certificate)}, ${how}`;
-  if (!verify && tls.fingerprints.length === 0) {
-    const cure = UNVERIFIED.slice(UNVERIFIED.indexOf("; ") + 2);
-    return report({ step, target, result: "warning", detail, cure, ms });
-  }
-  if (days >= SOON) return report({ step, target, result: "ok", detail, ms });
-  const left = days < 0 ? "it has expired" : `it expires in ${days} days`;
-  const cure = "renew it on the XMPP server, and have it read anew";
-  report({ step, target, result: "warning", detail: `${detail}; ${left}`, cure, ms });
-}
-
-function describe(certificate: X509Certificate): string {
-  const { subjectAltName, subject, issuer, validToDate } = certificate;
-  const names = [...(subjectAltName ?? "").matchAll(/(?:DNS|IP Address):([^\s,]+)/g)]
-    .map(([, name]) => name).slice(0, 5);
-  const whose = names.length > 0 ? names.join(", ") : subject?.replaceAll("\n", ", ") || "nobody";
-  const by = /(?:^|\n)CN=(.*)/.exec(issuer ?? "")?.[1] ?? issuer?.replaceAll("\n", ", ");
-  return `${whose}, until ${day(validToDate)}, issued by ${by || "nobody"}`;
-}
-
-/**
- * The certificate that the server shows, on a connection of its own: what accepts it does not show it,
- * and what shows it does not verify.
- */
-async function certificateOf(
-  domain: string,
-  place: Candidate,
-  tls: TlsOptions,
-  { clock }: World,
-): Promise<X509Certificate | undefined> {
-  const opening = { to: domain, version: "1.0" };
-  const any = { ...tls, verify: false, fingerprints: [], ca: undefined };
-  try {
-    return await within({ clock, timeout: 5_000 }, "no certificate", async (signal) => {
-      const pipe = await dialNode(place, signal);
-      signal.addEventListener("abort", () => pipe.close());
-      try {
-        if (place.direct) await pipe.startTls(any);
-        else await askForTls(opening, pipe, any);
-        return new X509Certificate(pipe.certificate);
-      } finally {
-        pipe.close();
-      }
-    });
-  } catch (error) {
-    if (error instanceof NetworkError) return undefined;
-    throw error;
-  }
-}
-
-async function askForTls(
-  opening: { readonly to: string; readonly version: string },
-  pipe: Pipe,
-  tls: TlsOptions,
-): Promise<void> {
-  const limits = { payloadBytes: 1_048_576, depth: 128, attributes: 128 };
-  const stream = new C2sStream({
-    opening,
-    tls: "required",
-    direct: false,
-    limits,
-    timeout: 5_000,
-    keepalive: 0,
-  });
-  const buffer = new Uint8Array(16_384);
-  stream.connected(0);
-  for (;;) {
-    for (let action; (action = stream.poll());) {
-      if (action.type === "write") await pipe.write(action.bytes);
-      if (action.type === "start-tls") return await pipe.startTls(tls);
-      if (action.type === "ended") throw new NetworkError("no TLS");
-    }
-    const length = await pipe.read(buffer);
-    if (length === null) throw new NetworkError("no TLS");
-    stream.receive(0, buffer.subarray(0, length));
-  }
-}
-
 function reportStream(
   domain: string,
   target: string,
@@ -297,55 +192,6 @@ function reportStream(
     ...(isOther ? { cure: `have it serve ${domain}, or use the domain ${from}` } : {}),
     ms,
   });
-}
-
-function reportFeatures(
-  target: string,
-  features: Payload,
-  { stripChannelBinding }: UpstreamConfig,
-  report: Report,
-): void {
-  const offers = readOffers(features);
-  const list = offers.features.join(", ") || "none";
-  report({ step: "features", target, result: "ok", detail: list });
-  const { mechanisms } = offers;
-  const step = "sasl";
-  if (mechanisms.length === 0) {
-    return report({
-      step,
-      target,
-      result: "bad",
-      detail: "no SASL mechanism is offered, so nobody can log in",
-      cure: "have the XMPP server offer SCRAM-SHA-256 or SCRAM-SHA-1 on such streams",
-    });
-  }
-  const detail = mechanisms.join(", ");
-  const bound = mechanisms.filter((name) => name.endsWith("-PLUS"));
-  if (bound.length > 0 && !stripChannelBinding) {
-    return report({
-      step,
-      target,
-      result: "warning",
-      detail:
-        `${detail}: with ${
-          bound[0]
-        } a login is tied to the TLS connection, which here is Causeway's and not the ` +
-        "client's, so clients that take it (stanza does) cannot log in",
-      cure: `write strip_channel_binding = true for the domain, or disable it on the server`,
-    });
-  }
-  if (!mechanisms.some((name) => name.startsWith("SCRAM-"))) {
-    return report({
-      step,
-      target,
-      result: "warning",
-      detail:
-        `${detail}: no SCRAM, so passwords are shown to the server, and to Causeway in between`,
-      cure: "have the XMPP server offer SCRAM-SHA-256 or SCRAM-SHA-1",
-    });
-  }
-  const hidden = bound.length > 0 ? "; -PLUS is hidden from clients (strip_channel_binding)" : "";
-  report({ step, target, result: "ok", detail: detail + hidden });
 }
 
 /** A pipe that knows when TLS began and was up. */

@@ -8,13 +8,14 @@ import {
   type Search,
 } from "../../upstream/candidates.ts";
 import { hostAndPort } from "../../upstream/dial.ts";
+import { NO_ANSWER } from "../../upstream/dns/client.ts";
 import type { SrvRecord } from "../../upstream/dns/message.ts";
 import { Families } from "../../upstream/families.ts";
-import { NetworkError, within } from "../../upstream/failure.ts";
+import { within, words } from "../../upstream/failure.ts";
 import { addressKind } from "../../upstream/policy.ts";
 import { asciiDomain } from "../../upstream/resolve.ts";
 import { diagnose } from "./cures.ts";
-import type { Report } from "./report.ts";
+import type { Check, Report } from "./report.ts";
 import { checkServer } from "./server_checks.ts";
 import type { World } from "./world.ts";
 
@@ -97,13 +98,14 @@ async function checkRecords(
   }
   let isAnswered = true;
   const found: SrvRecord[] = [];
-  for (const service of ["_xmpp-client", "_xmpps-client"]) {
+  const lookups = ["_xmpp-client", "_xmpps-client"].map(async (service): Promise<Check> => {
     const target = `${service}._tcp.${name}`;
     const begun = clock.now();
+    const ms = () => clock.now() - begun;
     try {
       const records = await within(
         { clock, timeout: connectTimeout },
-        "no answer from the name server",
+        NO_ANSWER,
         (signal) => resolver.records(target, "SRV", { nameserver, signal }),
       );
       found.push(...records);
@@ -111,14 +113,14 @@ async function checkRecords(
         ? `; not used, because of tls = "never"`
         : "";
       const detail = records.length === 0 ? "none" : records.map(described).join(", ") + unused;
-      report({ step, target, result: "ok", detail, ms: clock.now() - begun });
+      return { step, target, result: "ok", detail, ms: ms() };
     } catch (error) {
-      if (!(error instanceof NetworkError)) throw error;
       isAnswered = false;
-      const diagnosis = diagnose("lookup", error.message, { domain, configured: false });
-      report({ step, target, result: "bad", ...diagnosis, ms: clock.now() - begun });
+      const diagnosis = diagnose("lookup", words(error), { domain, configured: false });
+      return { step, target, result: "bad", ...diagnosis, ms: ms() };
     }
-  }
+  });
+  for (const lookup of lookups) report(await lookup);
   if (!isAnswered || found.length > 0) return;
   report({
     step,

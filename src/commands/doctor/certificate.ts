@@ -1,0 +1,117 @@
+/** The certificate that an XMPP server shows. */
+import { X509Certificate } from "node:crypto";
+import type { UpstreamConfig } from "../../config/config.ts";
+import { C2sStream } from "../../protocol/stream/c2s.ts";
+import type { Candidate } from "../../upstream/candidates.ts";
+import type { Pipe, TlsOptions } from "../../upstream/dial.ts";
+import { dialNode } from "../../upstream/dial_node.ts";
+import { NetworkError, within } from "../../upstream/failure.ts";
+import { day } from "../untimely.ts";
+import { UNVERIFIED } from "../unverified.ts";
+import type { Report } from "./report.ts";
+import type { World } from "./world.ts";
+
+/** Days before its end from which on a certificate is warned of. */
+const SOON = 14;
+const DAY = 86_400_000;
+
+/** TLS is up, so the certificate is right; what it is, and for how long. */
+export async function reportCertificate(
+  domain: string,
+  place: Candidate,
+  tls: TlsOptions,
+  { verify }: UpstreamConfig,
+  { target, ms }: { readonly target: string; readonly ms: number },
+  world: World,
+  report: Report,
+): Promise<void> {
+  const step = "tls";
+  const certificate = await certificateOf(domain, place, tls, world);
+  if (certificate === undefined) {
+    return report({ step, target, result: "ok", detail: "the certificate is right", ms });
+  }
+  const { validToDate } = certificate;
+  const days = Math.floor((validToDate.getTime() - world.today()) / DAY);
+  const how = tls.fingerprints.length > 0
+    ? "known by its fingerprint"
+    : verify
+    ? "its chain leads to an authority that is trusted"
+    : "not looked at";
+  const detail = `certificate for ${describeCertificate(certificate)}, ${how}`;
+  if (!verify && tls.fingerprints.length === 0) {
+    const cure = UNVERIFIED.slice(UNVERIFIED.indexOf("; ") + 2);
+    return report({ step, target, result: "warning", detail, cure, ms });
+  }
+  if (days >= SOON) return report({ step, target, result: "ok", detail, ms });
+  const left = days < 0 ? "it has expired" : `it expires in ${days} days`;
+  const cure = "renew it on the XMPP server, and have it read anew";
+  report({ step, target, result: "warning", detail: `${detail}; ${left}`, cure, ms });
+}
+
+/** Its names, its last day and who issued it. */
+export function describeCertificate(certificate: X509Certificate): string {
+  const { subjectAltName, subject, issuer, validToDate } = certificate;
+  const names = [...(subjectAltName ?? "").matchAll(/(?:DNS|IP Address):([^\s,]+)/g)]
+    .map(([, name]) => name).slice(0, 5);
+  const whose = names.length > 0 ? names.join(", ") : subject?.replaceAll("\n", ", ") || "nobody";
+  const by = /(?:^|\n)CN=(.*)/.exec(issuer ?? "")?.[1] ?? issuer?.replaceAll("\n", ", ");
+  return `${whose}, until ${day(validToDate)}, issued by ${by || "nobody"}`;
+}
+
+/**
+ * The certificate that the server shows, on a connection of its own: what accepts it does not show it,
+ * and what shows it does not verify.
+ */
+export async function certificateOf(
+  domain: string,
+  place: Candidate,
+  tls: TlsOptions,
+  { clock }: World,
+): Promise<X509Certificate | undefined> {
+  const opening = { to: domain, version: "1.0" };
+  const any = { ...tls, verify: false, fingerprints: [], ca: undefined };
+  try {
+    return await within({ clock, timeout: 5_000 }, "no certificate", async (signal) => {
+      const pipe = await dialNode(place, signal);
+      signal.addEventListener("abort", () => pipe.close());
+      try {
+        if (place.direct) await pipe.startTls(any);
+        else await askForTls(opening, pipe, any);
+        return new X509Certificate(pipe.certificate);
+      } finally {
+        pipe.close();
+      }
+    });
+  } catch (error) {
+    if (error instanceof NetworkError) return undefined;
+    throw error;
+  }
+}
+
+async function askForTls(
+  opening: { readonly to: string; readonly version: string },
+  pipe: Pipe,
+  tls: TlsOptions,
+): Promise<void> {
+  const limits = { payloadBytes: 1_048_576, depth: 128, attributes: 128 };
+  const stream = new C2sStream({
+    opening,
+    tls: "required",
+    direct: false,
+    limits,
+    timeout: 5_000,
+    keepalive: 0,
+  });
+  const buffer = new Uint8Array(16_384);
+  stream.connected(0);
+  for (;;) {
+    for (let action; (action = stream.poll());) {
+      if (action.type === "write") await pipe.write(action.bytes);
+      if (action.type === "start-tls") return await pipe.startTls(tls);
+      if (action.type === "ended") throw new NetworkError("no TLS");
+    }
+    const length = await pipe.read(buffer);
+    if (length === null) throw new NetworkError("no TLS");
+    stream.receive(0, buffer.subarray(0, length));
+  }
+}
