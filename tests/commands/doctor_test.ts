@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { parseArguments, UsageError } from "../../src/commands/arguments.ts";
 import { corsFault, preflightFault } from "../../src/commands/doctor/cors.ts";
 import { diagnose } from "../../src/commands/doctor/cures.ts";
@@ -6,9 +7,12 @@ import { readOffers } from "../../src/commands/doctor/offers.ts";
 import { jsonOf, textOf } from "../../src/commands/doctor/report.ts";
 import { doctorCommand } from "../../src/commands/doctor.ts";
 import { readPayloads } from "../../src/protocol/xml/read_payloads.ts";
-import { authorityFile } from "../support/certificates/certificates.ts";
-import { diagnosed } from "../support/doctor.ts";
-import { ScriptedServer } from "../support/upstream_server.ts";
+import { authorityFile, certificate } from "../support/certificates/certificates.ts";
+import { diagnosed, testWorld } from "../support/doctor.ts";
+import { isPublic } from "../../src/upstream/policy.ts";
+import { ScriptedNameServer } from "../support/scripted_dns.ts";
+import { ServeProcess } from "../support/serve_process.ts";
+import { type ScriptedConnection, ScriptedServer } from "../support/upstream_server.ts";
 
 const parsed = (line: string) => parseArguments(line.split(" "));
 
@@ -160,6 +164,13 @@ async function offered(mechanisms: readonly string[], toml = "") {
     ${toml}
   `);
   const connection = await server.accept();
+  await answer(connection, mechanisms);
+  const { of, status } = await diagnosis;
+  return { ...of("sasl"), status };
+}
+
+/** A stream that offers these. */
+async function answer(connection: ScriptedConnection, mechanisms: readonly string[]) {
   await connection.expect("version='1.0'>");
   connection.write(
     "<?xml version='1.0'?><stream:stream xmlns='jabber:client' from='example.test' id='1' version='1.0' " +
@@ -168,8 +179,8 @@ async function offered(mechanisms: readonly string[], toml = "") {
       mechanisms.map((name) => `<mechanism>${name}</mechanism>`).join("") +
       "</mechanisms></stream:features>",
   );
-  const { of, status } = await diagnosis;
-  return { ...of("sasl"), status };
+  await connection.expect("</stream:stream>");
+  connection.write("</stream:stream>");
 }
 
 Deno.test("U-025 the doctor warns of channel binding, with what to write", async () => {
@@ -190,4 +201,126 @@ Deno.test("the doctor warns where passwords are shown, and finds nobody able to 
   const none = await offered([]);
   assert.equal(none.result, "bad");
   assert.equal(none.status, 1);
+});
+
+/** A server with direct TLS, and how it is configured. */
+async function direct() {
+  const server = await ScriptedServer.listen({ direct: true });
+  const toml = `
+    [domains."example.test"]
+    connect = "xmpps://127.0.0.1:${server.port}"
+    ca = "${authorityFile}"
+  `;
+  return { server, toml };
+}
+
+Deno.test("a certificate that expires within two weeks is warned of", async () => {
+  const { server, toml } = await direct();
+  await using _server = server;
+  const end = new X509Certificate(certificate("example.test").cert).validToDate.getTime();
+  const at = async (days: number) => {
+    const world = { ...testWorld(), today: () => end - days * 86_400_000 };
+    const diagnosis = diagnosed(toml, { world });
+    await answer(await server.accept(), ["SCRAM-SHA-1"]);
+    const { of, status } = await diagnosis;
+    // The connection that has shown the certificate.
+    await server.accept();
+    return { ...of("tls"), status };
+  };
+  const soon = await at(13);
+  assert.equal(soon.result, "warning");
+  assert.match(soon.detail, /it expires in 13 days/);
+  assert.match(soon.cure!, /renew it/);
+  assert.equal(soon.status, 0);
+  assert.equal((await at(14)).result, "ok");
+});
+
+Deno.test("what serving would refuse because of its address, the doctor refuses, with the same cure", async () => {
+  const world = { ...testWorld(), mayDial: isPublic };
+  const { status, checks, of } = await diagnosed("", { domain: "localhost", world });
+  assert.equal(status, 1);
+  assert.match(of("lookup").detail, /the address of localhost is not public \(loopback\)/);
+  assert.match(of("lookup").cure!, /\[domains\."localhost"\] connect = "xmpp:\/\/localhost:5222"/);
+  assert.ok(checks.every(({ step }) => step !== "tcp"));
+});
+
+Deno.test("a server that sends clients elsewhere is followed once, as by serving", async () => {
+  await using first = await ScriptedServer.listen();
+  await using second = await ScriptedServer.listen();
+  const toml = `
+    [domains."example.test"]
+    connect = "xmpp://127.0.0.1:${first.port}"
+    tls = "never"
+  `;
+  const diagnosis = diagnosed(toml);
+  const away = await first.accept();
+  await away.expect("version='1.0'>");
+  away.write(
+    "<stream:stream xmlns='jabber:client' version='1.0' xmlns:stream='http://etherx.jabber.org/streams'>" +
+      "<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>" +
+      `127.0.0.1:${second.port}</see-other-host></stream:error></stream:stream>`,
+  );
+  await answer(await second.accept(), ["SCRAM-SHA-1"]);
+  const { status, checks } = await diagnosis;
+  assert.equal(status, 0);
+  const streams = checks.filter(({ step }) => step === "stream").map(({ detail }) => detail);
+  assert.match(streams[0]!, /sends clients to 127\.0\.0\.1:\d+; Causeway follows once/);
+  assert.match(streams[1]!, /from example\.test, version 1\.0/);
+  // Neither was encrypted, and that is said of the one that is used.
+  const tls = checks.filter(({ step }) => step === "tls");
+  assert.deepEqual(tls.map(({ result }) => result), ["warning"]);
+});
+
+Deno.test("a name server that does not answer is a fault of its own, and no records are none of a server's", async () => {
+  await using dns = await ScriptedNameServer.listen((asked) =>
+    asked.name.startsWith("_") ? { rcode: asked.name.includes("broken") ? 2 : 3 } : { rcode: 3 }
+  );
+  const toml = `upstream.nameserver = "${dns.address}:${dns.port}"`;
+  const broken = await diagnosed(toml, { domain: "broken.test" });
+  const srv = broken.checks.filter(({ step }) => step === "srv");
+  assert.deepEqual(srv.map(({ result }) => result), ["bad", "bad"]);
+  assert.match(srv[0]!.detail, /the name server has no answer \(SERVFAIL\)/);
+  assert.match(srv[0]!.cure!, /\[upstream\] nameserver = /);
+  const none = await diagnosed(toml, { domain: "none.test" });
+  const lines = none.checks.filter(({ step }) => step === "srv");
+  assert.deepEqual(lines.map(({ result }) => result), ["ok", "ok", "warning"]);
+  assert.match(lines[2]!.cure!, /publish _xmpp-client\._tcp\.none\.test\. SRV/);
+  assert.match(none.of("lookup").detail, /DNS has no address for none\.test/);
+});
+
+Deno.test("a domain that the configuration does not have is said first", async () => {
+  const { checks, status } = await diagnosed('[domains."other.test"]', { domain: "localhost" });
+  assert.equal(status, 1);
+  assert.equal(checks[0]?.step, "configuration");
+  assert.match(checks[0].cure!, /add \[domains\."localhost"\]/);
+});
+
+Deno.test("the program ends with 0 or 1, in text and JSON, with the executable's permissions", async () => {
+  const { server, toml } = await direct();
+  await using _server = server;
+  const file = await Deno.makeTempFile({ suffix: ".toml" });
+  try {
+    await Deno.writeTextFile(file, toml);
+    const run = (...args: string[]) =>
+      new ServeProcess(["doctor", "example.test", ...args], {}, "main.ts", ["-P"]);
+    {
+      await using doctor = run("--config", file, "--json");
+      await answer(await server.accept(), ["SCRAM-SHA-1"]);
+      const { code, stdout } = await doctor.ended;
+      assert.equal(code, 0, stdout);
+      const checks = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+      assert.ok(checks.every(({ result }) => result === "ok" || result === "skipped"), stdout);
+    }
+    await Deno.writeTextFile(file, toml.replace(/127\.0\.0\.1:\d+/, "127.0.0.1:1"));
+    await using doctor = run("--config", file);
+    const { code, stdout } = await doctor.ended;
+    assert.equal(code, 1);
+    assert.match(
+      stdout,
+      /^BAD {5}tcp 127\.0\.0\.1:1: connection refused.*\n {8}→ nothing listens/m,
+    );
+    assert.match(stdout, /^2 bad \(warnings: 0, skipped: 1\)\.$/m);
+  } finally {
+    await Deno.remove(file);
+  }
 });

@@ -70,7 +70,7 @@ export async function checkServer(
     keepalive: 0,
   });
   const spoken = clock.now();
-  const { header, features, end } = await converse(stream, pipe, {
+  const { header, features, end, at } = await converse(stream, pipe, {
     tls,
     timeout,
     direct,
@@ -106,7 +106,7 @@ export async function checkServer(
     const detail = `the stream is not encrypted, as ${way} allows`;
     report({ step: "tls", target, result: "warning", detail, cure: CLEAR });
   }
-  const ms = clock.now() - (pipe.tlsEnded ?? spoken);
+  const ms = at - (pipe.tlsEnded ?? spoken);
   if (header === undefined) {
     const { reason, otherHost } = reasonOf(end);
     if (otherHost !== undefined) {
@@ -127,6 +127,15 @@ export async function checkServer(
 const CLEAR =
   "whoever is between here and the server can read everything: right for a server on the same machine, and for nobody else";
 
+/** What came of a stream. */
+interface Conversation {
+  readonly header?: StreamHeader;
+  readonly features?: Payload;
+  readonly end?: StreamEnd;
+  /** When there was nothing more to be waited for but the end. */
+  readonly at: number;
+}
+
 /** Until the stream is up with its features, or is not to be had; then it is closed. */
 function converse(
   stream: C2sStream,
@@ -138,23 +147,30 @@ function converse(
     readonly preamble: Uint8Array | undefined;
     readonly world: World;
   },
-): Promise<{ header?: StreamHeader; features?: Payload; end?: StreamEnd }> {
+): Promise<Conversation> {
+  const { clock } = world;
   return new Promise((resolve, reject) => {
-    const came: { header?: StreamHeader; features?: Payload; end?: StreamEnd } = {};
-    const connection = new Connection({ pipe, stream, tls, timeout, clock: world.clock }, {
-      opened: (header) => void (came.header = header),
+    let header: StreamHeader | undefined;
+    let features: Payload | undefined;
+    let at: number | undefined;
+    const connection = new Connection({ pipe, stream, tls, timeout, clock }, {
+      opened: (opened) => void (header = opened),
       deliver: (payloads) => {
-        const features = payloads.find(({ name, namespace }) =>
+        const found = payloads.find(({ name, namespace }) =>
           name === "features" && namespace === NS.STREAMS
         );
-        if (features === undefined || came.features !== undefined) return;
-        came.features = { ...features, bytes: features.bytes.slice() };
+        if (found === undefined || features !== undefined) return;
+        features = { ...found, bytes: found.bytes.slice() };
+        at = clock.now();
         connection.close();
       },
-      ended: (end) => {
-        came.end = end;
-        resolve(came);
-      },
+      ended: (end) =>
+        resolve({
+          ...(header && { header }),
+          ...(features && { features }),
+          end,
+          at: at ?? clock.now(),
+        }),
       queued: () => {},
       sent: () => {},
       unsent: () => {},
