@@ -233,12 +233,12 @@ Deno.test({
       assert.equal(status, 1);
       const { result, detail, cure, ms = 0 } = of("hold");
       assert.equal(result, "bad");
-      assert.match(detail, /answered 504 after 2\.\d s of 5, by nginx/);
+      assert.match(detail, /answered 504 after [12]\.\d s of 5, by nginx/);
       assert.match(cure!, /more than 5 s .*proxy_read_timeout.*causeway proxy NAME/);
-      assert.ok(ms < 4_000, String(ms));
+      assert.ok(ms < 4_500, String(ms));
       assert.match(
         of("websocket silence").detail,
-        /the connection was cut after 2\.\d s of silence/,
+        /the connection was cut after [12]\.\d s of silence/,
       );
     });
   },

@@ -15,33 +15,42 @@ import type { World } from "./world.ts";
 const SOON = 14;
 const DAY = 86_400_000;
 
+/** Whose certificate is asked for, and how. */
+export interface CertificateRequest {
+  readonly domain: string;
+  readonly place: Candidate;
+  readonly tls: TlsOptions;
+  /** What the server is sent before all else. */
+  readonly preamble: Uint8Array | undefined;
+  readonly world: World;
+}
+
 /** TLS is up, so the certificate is right; what it is, and for how long. */
-export async function reportCertificate(
-  domain: string,
-  place: Candidate,
-  tls: TlsOptions,
-  { verify }: UpstreamConfig,
-  { target, ms }: { readonly target: string; readonly ms: number },
-  world: World,
-  report: Report,
-): Promise<void> {
+export function reportCertificate(
+  certificate: X509Certificate | undefined,
+  { target, tls, settings: { verify }, world, report }: CertificateRequest & {
+    readonly target: string;
+    readonly settings: Pick<UpstreamConfig, "verify">;
+    readonly report: Report;
+  },
+  ms: number,
+): void {
   const step = "tls";
-  const certificate = await certificateOf(domain, place, tls, world);
-  if (certificate === undefined) {
-    return report({ step, target, result: "ok", detail: "the certificate is right", ms });
-  }
-  const { validToDate } = certificate;
-  const days = Math.floor((validToDate.getTime() - world.today()) / DAY);
   const how = tls.fingerprints.length > 0
     ? "known by its fingerprint"
     : verify
     ? "its chain leads to an authority that is trusted"
     : "not looked at";
-  const detail = `certificate for ${describeCertificate(certificate)}, ${how}`;
+  const whose = certificate === undefined
+    ? "a certificate"
+    : `certificate for ${describeCertificate(certificate)}`;
+  const detail = `${whose}, ${how}`;
   if (!verify && tls.fingerprints.length === 0) {
     const cure = UNVERIFIED.slice(UNVERIFIED.indexOf("; ") + 2);
     return report({ step, target, result: "warning", detail, cure, ms });
   }
+  const end = certificate?.validToDate.getTime() ?? Infinity;
+  const days = Math.floor((end - world.today()) / DAY);
   if (days >= SOON) return report({ step, target, result: "ok", detail, ms });
   const left = days < 0 ? "it has expired" : `it expires in ${days} days`;
   const cure = "renew it on the XMPP server, and have it read anew";
@@ -63,21 +72,20 @@ export function describeCertificate(certificate: X509Certificate): string {
  * and what shows it does not verify.
  */
 export async function certificateOf(
-  domain: string,
-  place: Candidate,
-  tls: TlsOptions,
-  { clock }: World,
+  { domain, place, tls, preamble, world: { clock } }: CertificateRequest,
 ): Promise<X509Certificate | undefined> {
   const opening = { to: domain, version: "1.0" };
   const any = { ...tls, verify: false, fingerprints: [], ca: undefined };
+  let der: Uint8Array;
   try {
-    return await within({ clock, timeout: 5_000 }, "no certificate", async (signal) => {
+    der = await within({ clock, timeout: 5_000 }, "no certificate", async (signal) => {
       const pipe = await dialNode(place, signal);
       signal.addEventListener("abort", () => pipe.close());
       try {
+        if (preamble !== undefined) await pipe.write(preamble);
         if (place.direct) await pipe.startTls(any);
         else await askForTls(opening, pipe, any);
-        return new X509Certificate(pipe.certificate);
+        return pipe.certificate;
       } finally {
         pipe.close();
       }
@@ -85,6 +93,12 @@ export async function certificateOf(
   } catch (error) {
     if (error instanceof NetworkError) return undefined;
     throw error;
+  }
+  try {
+    return new X509Certificate(der);
+  } catch {
+    // Not everything that is accepted by its fingerprint can be read.
+    return undefined;
   }
 }
 

@@ -23,6 +23,21 @@ export interface Reached {
   readonly elsewhere?: { readonly otherHost: string; readonly isEncrypted: boolean };
 }
 
+/** One place while it is looked at. */
+interface Visit {
+  readonly domain: string;
+  readonly place: Candidate;
+  /** As the lines name it. */
+  readonly target: string;
+  readonly settings: UpstreamConfig;
+  readonly tls: TlsOptions;
+  /** What the server is sent before all else. */
+  readonly preamble: Uint8Array | undefined;
+  readonly world: World;
+  readonly report: Report;
+  readonly context: { readonly domain: string; readonly configured: boolean };
+}
+
 /** Looks at one place. Sends no more than a stream's header and `<starttls/>`. */
 export async function checkServer(
   domain: string,
@@ -32,96 +47,101 @@ export async function checkServer(
   world: World,
   report: Report,
 ): Promise<Reached> {
-  const { clock } = world;
-  const { direct } = place;
-  const target = place.target === hostAndPort(place.hostname, place.port)
-    ? place.target
-    : `${place.target} (${place.hostname})`;
+  const { hostname: address, port, direct } = place;
+  const isNamed = place.target !== hostAndPort(address, port);
+  const target = isNamed ? `${place.target} (${address})` : place.target;
+  const { verify, fingerprints, ca, identity, proxyProtocol } = settings;
+  const tls = { hostname: asciiDomain(domain) ?? domain, verify, fingerprints, ca, identity };
+  const preamble = proxyProtocol === 0
+    ? undefined
+    : proxyHeader(proxyProtocol, { address: "", port: 0 }, { address, port });
   const context = { domain, configured: settings.connect.length > 0 };
-  const { verify, fingerprints, ca, identity, connectTimeout: timeout } = settings;
-  const tls = {
-    hostname: asciiDomain(domain) ?? domain,
-    ...{ verify, fingerprints, ca, identity },
-  };
+  const visit = { domain, place, target, settings, tls, preamble, world, report, context };
 
-  const begun = clock.now();
-  let pipe: TimedPipe;
-  try {
-    const connected = await within(
-      { clock, timeout },
-      `no answer from ${place.target}`,
-      (signal) => world.dial(place, direct || settings.tls !== "never" ? tls : undefined, signal),
-    );
-    pipe = new TimedPipe(connected, () => clock.now());
-  } catch (error) {
-    const found = diagnose("tcp", words(error), context);
-    const result = found.detail.startsWith("there is no route") ? "warning" : "bad";
-    report({ step: "tcp", target, result, ...found, ms: clock.now() - begun });
-    return { works: false };
-  }
-  report({ step: "tcp", target, result: "ok", detail: "connected", ms: clock.now() - begun });
-
+  const pipe = await connect(visit);
+  if (pipe === undefined) return { works: false };
   const stream = new C2sStream({
     opening: { to: domain, version: "1.0" },
     tls: settings.tls,
     direct,
     limits: { payloadBytes: limits.serverStanza, depth: limits.depth, attributes: 128 },
-    timeout,
+    timeout: settings.connectTimeout,
     keepalive: 0,
   });
-  const spoken = clock.now();
-  const { header, features, end, at } = await converse(stream, pipe, {
-    tls,
-    timeout,
-    direct,
-    world,
-    preamble: settings.proxyProtocol === 0
-      ? undefined
-      : proxyHeader(settings.proxyProtocol, { address: "", port: 0 }, {
-        address: place.hostname,
-        port: place.port,
-      }),
-  });
+  const begun = world.clock.now();
+  const talk = await converse(stream, pipe, visit);
+  const { header, features, end, at } = talk;
+  if (!await checkTls(visit, pipe, begun, talk)) return { works: false };
+  const ms = at - (pipe.tlsEnded ?? begun);
+  if (header !== undefined) {
+    reportStream(domain, target, header, ms, report);
+    if (features !== undefined) reportFeatures(target, features, settings, report);
+    return { works: true };
+  }
+  const { reason, otherHost } = reasonOf(end);
+  if (otherHost !== undefined) {
+    const detail = `the server sends clients to ${otherHost}; Causeway follows once`;
+    report({ step: "stream", target, result: "ok", detail, ms });
+    return { works: false, elsewhere: { otherHost, isEncrypted: stream.encrypted } };
+  }
+  const step = /STARTTLS/.test(reason) ? "starttls" : "stream";
+  report({ step, target, result: "bad", ...diagnose("stream", reason, context), ms });
+  return { works: false };
+}
 
-  const tlsBegun = pipe.tlsBegun;
-  if (tlsBegun !== undefined) {
-    if (!direct) {
-      const detail = "the server agrees to TLS";
-      report({ step: "starttls", target, result: "ok", detail, ms: tlsBegun - spoken });
-    }
-    const ms = (pipe.tlsEnded ?? clock.now()) - tlsBegun;
-    if (pipe.tlsEnded === undefined) {
-      const reason = end?.type === "connection-failed" ? end.reason : "it came to no end";
-      const { detail, cure } = diagnose("tls", reason, context);
-      const shown = await certificateOf(domain, place, tls, world);
-      const whose = shown === undefined
-        ? ""
-        : ` (the server shows one for ${describeCertificate(shown)})`;
-      report({ step: "tls", target, result: "bad", detail: detail + whose, cure, ms });
-      return { works: false };
-    }
-    await reportCertificate(domain, place, tls, settings, { target, ms }, world, report);
-  } else if (header !== undefined) {
-    const way = settings.tls === "never" ? `tls = "never"` : `tls = "optional"`;
-    const detail = `the stream is not encrypted, as ${way} allows`;
-    report({ step: "tls", target, result: "warning", detail, cure: CLEAR });
+/** TCP; `undefined` when there is no connection. */
+async function connect(visit: Visit): Promise<TimedPipe | undefined> {
+  const { place, target, settings, tls, world, report, context } = visit;
+  const { clock } = world;
+  const step = "tcp";
+  const mayBeTls = place.direct || settings.tls !== "never";
+  const begun = clock.now();
+  try {
+    const pipe = await within(
+      { clock, timeout: settings.connectTimeout },
+      `no answer from ${place.target}`,
+      (signal) => world.dial(place, mayBeTls ? tls : undefined, signal),
+    );
+    report({ step, target, result: "ok", detail: "connected", ms: clock.now() - begun });
+    return new TimedPipe(pipe, () => clock.now());
+  } catch (error) {
+    const found = diagnose("tcp", words(error), context);
+    // Another address may do, and where none does that is said at the end.
+    const result = found.detail.startsWith("there is no route") ? "warning" : "bad";
+    report({ step, target, result, ...found, ms: clock.now() - begun });
+    return undefined;
   }
-  const ms = at - (pipe.tlsEnded ?? spoken);
-  if (header === undefined) {
-    const { reason, otherHost } = reasonOf(end);
-    if (otherHost !== undefined) {
-      const detail = `the server sends clients to ${otherHost}; Causeway follows once`;
-      report({ step: "stream", target, result: "ok", detail, ms });
-      return { works: false, elsewhere: { otherHost, isEncrypted: stream.encrypted } };
-    }
-    const isStartTls = /STARTTLS/.test(reason);
-    const step = isStartTls ? "starttls" : "stream";
-    report({ step, target, result: "bad", ...diagnose("stream", reason, context), ms });
-    return { works: false };
+}
+
+/** What became of TLS in a conversation that began then; whether the stream may be looked at. */
+async function checkTls(
+  visit: Visit,
+  { tlsBegun, tlsEnded }: TimedPipe,
+  begun: number,
+  { header, end, at }: Conversation,
+): Promise<boolean> {
+  const { place, target, settings, report, context } = visit;
+  const step = "tls";
+  if (tlsBegun === undefined) {
+    if (header === undefined) return true;
+    const detail = `the stream is not encrypted, as tls = "${settings.tls}" allows`;
+    report({ step, target, result: "warning", detail, cure: CLEAR });
+    return true;
   }
-  reportStream(domain, target, header, ms, report);
-  if (features !== undefined) reportFeatures(target, features, settings, report);
-  return { works: true };
+  if (!place.direct) {
+    const detail = "the server agrees to TLS";
+    report({ step: "starttls", target, result: "ok", detail, ms: tlsBegun - begun });
+  }
+  const ms = (tlsEnded ?? at) - tlsBegun;
+  const certificate = await certificateOf(visit);
+  if (tlsEnded !== undefined) {
+    reportCertificate(certificate, visit, ms);
+    return true;
+  }
+  const { detail, cure } = diagnose("tls", reasonOf(end).reason, context);
+  const shown = certificate && ` (the server shows one for ${describeCertificate(certificate)})`;
+  report({ step, target, result: "bad", detail: detail + (shown ?? ""), cure, ms });
+  return false;
 }
 
 const CLEAR =
@@ -140,13 +160,7 @@ interface Conversation {
 function converse(
   stream: C2sStream,
   pipe: Pipe,
-  { tls, timeout, direct, preamble, world }: {
-    readonly tls: TlsOptions;
-    readonly timeout: number;
-    readonly direct: boolean;
-    readonly preamble: Uint8Array | undefined;
-    readonly world: World;
-  },
+  { place: { direct }, settings: { connectTimeout: timeout }, tls, preamble, world }: Visit,
 ): Promise<Conversation> {
   const { clock } = world;
   return new Promise((resolve, reject) => {
