@@ -89,6 +89,9 @@ Deno.test("that nobody logged in in time is a limit of ours, and no fault of a p
     assert.match(detail, /nobody logged in/);
     assert.match(cure!, /longer than that was not tried/);
   }
+  // For what is left to see there is another session, which is ended too.
+  assert.equal(of("buffering").result, "ok");
+  await until(() => running.manager.sessions === 0 || undefined, "its sessions are over");
 });
 
 Deno.test("a page of an origin that is not allowed is named with the key to write", async () => {

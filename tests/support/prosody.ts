@@ -131,7 +131,10 @@ export class Prosody implements XmppServer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#exited) this.#process.kill("SIGTERM");
+    // Told to end in the moment in which it is busy with a client that leaves, it fails at both and goes on.
+    const patience = setTimeout(() => this.#exited || this.#process.kill("SIGKILL"), 3_000);
     await this.#output;
+    clearTimeout(patience);
     await Deno.remove(this.#directory, { recursive: true });
   }
 
