@@ -141,6 +141,29 @@ Deno.test("what is no Causeway is told apart by what it answers", async () => {
   }
 });
 
+Deno.test("a silent WebSocket that somebody in between closes is told from a stream that ends", async () => {
+  const upgrade = (request: Request) => {
+    if (request.headers.get("upgrade") !== "websocket") return new Response();
+    const { socket, response } = Deno.upgradeWebSocket(request, { protocol: "xmpp" });
+    socket.onmessage = () => {
+      socket.send(
+        "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' from='example.test' version='1.0'/>",
+      );
+      socket.send("<stream:features xmlns:stream='http://etherx.jabber.org/streams'/>");
+      socket.close(4_000, "idle");
+    };
+    return response;
+  };
+  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, upgrade);
+  const url = `http://127.0.0.1:${server.addr.port}`;
+  const { of } = await outside(url, { toml: "bosh.max_wait = 5", quick: false });
+  assert.equal(of("websocket stream").result, "ok");
+  const { result, detail, cure } = of("websocket silence");
+  assert.equal(result, "bad");
+  assert.match(detail, /^closed with 4000, idle after 0\.\d s of silence/);
+  assert.match(cure!, /websocket\.ping_interval/);
+});
+
 Deno.test("an upgrade without the subprotocol is of no use to clients", async () => {
   const upgrade = (request: Request) =>
     request.headers.get("upgrade") === "websocket"

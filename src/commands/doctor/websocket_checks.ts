@@ -113,8 +113,9 @@ export class WebSocketProbe {
     await this.#socket.change(silence);
     const ms = world.clock.now() - begun;
     const pings = `pings of Causeway's in that time: ${this.#socket.pings - before}`;
-    // A message behind the features is the stream's error: nobody has logged in.
-    const isOver = this.#socket.isClosed || this.#socket.hasMessage;
+    // A message behind the features is the stream's error or its end: nobody has logged in. What is in
+    // between says nothing of the kind.
+    const isOver = this.#socket.hasMessage;
     if ((this.#socket.end === undefined && !isOver) || (isOver && isNearly(ms, wait))) {
       const detail = `silent for ${seconds(ms)} s, and not cut (${pings})`;
       return report({ step, target, result: "ok", detail, ms });
@@ -134,7 +135,9 @@ export class WebSocketProbe {
       step,
       target,
       result: "bad",
-      detail: `the connection was cut after ${seconds(ms)} s of silence (${pings})`,
+      detail: `${this.#socket.isClosed ? this.#socket.end : "the connection was cut"} after ${
+        seconds(ms)
+      } s of silence (${pings})`,
       cure:
         "have websocket.ping_interval below the time that the proxy gives a silent connection (nginx: proxy_read_timeout, " +
         "haproxy: timeout tunnel); causeway proxy NAME prints a configuration that fits",
