@@ -1,5 +1,6 @@
 /** `causeway doctor` against a set-up of real programs that is right, and against ten that are not. */
 import assert from "node:assert/strict";
+import type { ProxyName } from "../../src/commands/arguments.ts";
 import { authorityFile, type CertificateName } from "../support/certificates/certificates.ts";
 import { diagnosed, testWorld } from "../support/doctor.ts";
 import { freePort } from "../support/free_port.ts";
@@ -8,6 +9,7 @@ import { nginx } from "../support/nginx.ts";
 import { until } from "../support/patience.ts";
 import { haveProgram } from "../support/programs.ts";
 import { Prosody } from "../support/prosody.ts";
+import { behind, PROXIES } from "../support/proxied.ts";
 import { printed, ReverseProxy, substituted } from "../support/reverse_proxy.ts";
 import { NameServer } from "../support/upstream_dns.ts";
 
@@ -315,3 +317,29 @@ Deno.test({
       }
     }),
 });
+
+for (const name of Object.keys(PROXIES) as ProxyName[]) {
+  Deno.test({
+    name: `the doctor finds nothing wrong with ${name} as causeway proxy has it`,
+    ...haveProgram(PROXIES[name].program),
+    fn: () =>
+      behind(name, { toml: "bosh.max_wait = 1" }, async ({ url, proxy, running, connector }) => {
+        const { onOpen } = connector;
+        connector.onOpen = (upstream) => {
+          upstream.onCall = (call) => {
+            if (call === "close") upstream.end({ type: "closed" });
+          };
+          onOpen(upstream);
+        };
+        // Of the XMPP server there is nothing to be seen here.
+        const nobody = `[domains."example.test"]\nconnect = "xmpp://127.0.0.1:1"`;
+        const world = testWorld(proxy.ports.tls);
+        const { bad, checks } = await diagnosed(`bosh.max_wait = 1\n${nobody}`, { url, world });
+        assert.deepEqual(bad.map(({ step }) => step), ["tcp", "server"]);
+        const rest = checks.slice(checks.findIndex(({ step }) => step === "server") + 1);
+        assert.deepEqual(rest.filter(({ result }) => result !== "ok"), []);
+        assert.equal(rest.length, 13);
+        await until(() => running.manager.sessions === 0 || undefined, "its sessions are over");
+      }),
+  });
+}
