@@ -104,6 +104,9 @@ export class ConnectionManager implements AsyncDisposable {
       bosh: [{ path: config.bosh.path, handle: bosh }],
       websocket: [{ path: config.websocket.path, handle: websocket }],
       discovery: discoveryRoutes(shell),
+      health: [],
+      metrics: [],
+      admin: [],
     };
     const everything: Service[] = ["bosh", "websocket", "discovery"];
     const onFault = (error: unknown) => this.fault(error);

@@ -11,10 +11,11 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "main": ["commands", "config", "version"],
   "mod": ["manager", "shared", "config", "protocol", "connector"],
   "commands": [
-    ...["manager", "server", "upstream", "demo", "log"],
+    ...["manager", "server", "upstream", "admin", "demo", "log"],
     ...["shared", "config", "protocol", "version"],
   ],
-  "manager": ["server", "upstream", "connector", "shared", "config"],
+  "manager": ["server", "upstream", "admin", "connector", "shared", "config", "version"],
+  "admin": ["server", "connector", "protocol", "shared", "config", "version"],
   "demo": ["protocol"],
   "server": ["connector", "protocol", "shared", "config"],
   "upstream": ["connector", "protocol", "shared", "config"],
@@ -113,5 +114,5 @@ function layerOf(file: string): string {
   const [, first, second] = file.split("/");
   if (second !== undefined) return first!;
   const name = first!.replace(/\.ts$/, "");
-  return ["clock", "events"].includes(name) ? "shared" : name;
+  return ["clock", "controls", "events"].includes(name) ? "shared" : name;
 }

@@ -69,7 +69,10 @@ function describeLinks(pattern: string, domain: DiscoveryConfig, config: Config)
   ].join(", ");
 }
 
-function describeListener({ at, serve, tls }: ListenConfig, { bosh, websocket }: Config): string {
+function describeListener(
+  { at, serve, tls }: ListenConfig,
+  { bosh, websocket, admin }: Config,
+): string {
   const where = "address" in at
     ? `${tls === undefined ? "http" : "https"}://${joinHostPort(at.address, at.port)}`
     : `${"unix" in at ? `unix:${at.unix}` : `fd ${at.fd}`}${tls === undefined ? "" : " (HTTPS)"}`;
@@ -81,6 +84,12 @@ function describeListener({ at, serve, tls }: ListenConfig, { bosh, websocket }:
         return `websocket at ${websocket.path}`;
       case "discovery":
         return "discovery at /.well-known/host-meta";
+      case "health":
+        return "health at /health/live and /health/ready";
+      case "metrics":
+        return "metrics at /metrics";
+      case "admin":
+        return `admin at ${admin.path}`;
       default:
         throw service satisfies never;
     }

@@ -19,10 +19,12 @@ export interface Config {
    * domain). Empty: every domain. Keys are normalised like {@link domainKey} does.
    */
   readonly domains: ReadonlyMap<string, DomainConfig>;
+  readonly drain: DrainConfig;
+  readonly admin: AdminConfig;
   readonly log: LogConfig;
 }
 
-export type Service = "bosh" | "websocket" | "discovery";
+export type Service = "bosh" | "websocket" | "discovery" | "health" | "metrics" | "admin";
 
 export interface ListenConfig {
   /** A TCP address, the path of a unix socket, or a listening socket that was inherited (systemd's socket activation). */
@@ -170,6 +172,25 @@ export interface ConnectTarget {
   readonly hostname: string;
   readonly port: number;
 }
+
+export interface DrainConfig {
+  /** From the signal until sessions are ended. */
+  readonly delay: number;
+  /** From then on, for all to end in good order. */
+  readonly timeout: number;
+}
+
+export interface AdminConfig {
+  readonly path: string;
+  readonly username: string;
+  /** A secret, as the next one; `undefined`: nobody gets in by it. Where a listener serves `admin`, one of them is there. */
+  readonly password: string | undefined;
+  readonly token: string | undefined;
+  /** Of the GraphQL schema. */
+  readonly allowedCategories: readonly AdminCategory[];
+}
+
+export type AdminCategory = "session" | "stat" | "metric" | "server";
 
 export interface LogConfig {
   readonly level: LogLevel;

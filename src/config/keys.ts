@@ -58,14 +58,14 @@ export const sections = {
     ),
     serve: key(
       kinds.list(
-        kinds.choice(["bosh", "websocket", "discovery"]),
+        kinds.choice(["bosh", "websocket", "discovery", "health", "metrics", "admin"]),
         (services, site) =>
           services.length > 0 ? services : site.report(
             `an empty list serves nothing; write ["bosh", "websocket"] or other services`,
           ),
       ),
-      ["bosh", "websocket", "discovery"],
-      "What is served there.",
+      ["bosh", "websocket", "discovery", "health"],
+      'What is served there. "metrics" and "admin" only where they are named.',
     ),
     server: absent(
       kinds.choice(["deno", "sockets"]),
@@ -354,6 +354,41 @@ export const sections = {
       "Where its XMPP server is, or a list, tried in order. xmpps:// is direct TLS. Absent: SRV.",
     ),
   },
+  drain: {
+    delay: key(
+      kinds.integer(0, 3_600),
+      0,
+      "Seconds from SIGTERM until sessions are ended; readiness says no: load balancers take note.",
+    ),
+    timeout: key(
+      kinds.integer(1, 3_600),
+      20,
+      "Seconds that all sessions and their XMPP servers have then to end in good order.",
+    ),
+  },
+  admin: {
+    path: key(
+      kinds.urlPath,
+      "/admin",
+      "URL path of the admin page; what it works with lies below.",
+    ),
+    username: key(kinds.userName, "admin", "Name for basic authentication."),
+    password_file: absent(
+      kinds.secretFile,
+      '"/etc/causeway/admin.password"',
+      "File with the password for basic authentication. Absent: there is none.",
+    ),
+    token_file: absent(
+      kinds.secretFile,
+      '"/etc/causeway/admin.token"',
+      "File with a bearer token, for programs. Absent: there is none.",
+    ),
+    allowed_categories: key(
+      kinds.list(kinds.choice(["session", "stat", "metric", "server"])),
+      ["session", "stat", "metric", "server"],
+      "Categories of the GraphQL schema that may be asked.",
+    ),
+  },
   log: {
     level: key(
       kinds.choice(["debug", "info", "warn", "error"]),
@@ -385,6 +420,8 @@ export const singleSections = [
   "discovery",
   "limits",
   "upstream",
+  "drain",
+  "admin",
   "log",
 ] as const;
 

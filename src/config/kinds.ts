@@ -324,6 +324,38 @@ export const textFile: Kind<string> = text((path, site) => {
   }
 });
 
+/** The least characters that a secret has. */
+const SHORTEST_SECRET = 8;
+
+/** Path of a file with a password or a token in its one line; read to the secret itself. */
+export const secretFile: Kind<string> = text((path, site) => {
+  let content: string;
+  try {
+    content = site.readFile(path);
+  } catch {
+    // Whoever mistakes the secret for its path does not find it in the log.
+    return site.report(
+      "there is no such file, or it cannot be read; write the path of one that holds the secret",
+    );
+  }
+  // Editors end a file with a line end, which is no part of the secret.
+  const secret = content.replace(/\r?\n$/, "");
+  // What HTTP carries in its header, whole: RFC 7617 §2 and RFC 6750 §2.1 have no control characters.
+  if (/^[^\p{Cc}]+$/u.test(secret) && secret.length >= SHORTEST_SECRET) return secret;
+  return site.report(
+    `${
+      show(path)
+    } holds no secret; write one line of at least ${SHORTEST_SECRET} characters into it`,
+  );
+});
+
+/** A name for basic authentication (RFC 7617 §2: without a colon). */
+export const userName: Kind<string> = text((name, site) =>
+  /^[^\p{Cc}:]{1,100}$/u.test(name)
+    ? name
+    : site.report(`${show(name)} cannot be a name; write 1 to 100 characters without a colon`)
+);
+
 /** Path of a file with PEM certificates; read to the certificates themselves. */
 export const certificateFile: Kind<string> = text((path, site) => {
   const content = textFile.read(path, site);

@@ -19,6 +19,8 @@ export function settle(draft: Draft): Config {
   const bosh = values(sections.bosh, single.bosh);
   const websocket = values(sections.websocket, single.websocket);
   const limits = values(sections.limits, single.limits);
+  const drain = values(sections.drain, single.drain);
+  const admin = values(sections.admin, single.admin);
   const log = values(sections.log, single.log);
   const common: Settings = new Map([...single.upstream, ...single.discovery]);
   const listeners = draft.listeners ?? [{ settings: new Map(), place: nowhere("listen") }];
@@ -79,10 +81,19 @@ export function settle(draft: Draft): Config {
         [pattern, domainConfig(inherited(common, settings))] as const
       ),
     ),
+    drain: { delay: drain.delay * 1000, timeout: drain.timeout * 1000 },
+    admin: {
+      path: admin.path,
+      username: admin.username,
+      password: admin.password_file,
+      token: admin.token_file,
+      allowedCategories: admin.allowed_categories,
+    },
     log: { level: log.level, format: log.format, trace: log.trace },
   };
   checkListeners(draft, config);
   checkOpenProxy(draft, config, listeners);
+  checkAdmin(draft, config, listeners);
   checkDomains(draft, config);
   checkCertificates(draft);
   checkNumbers(draft, config);
@@ -224,6 +235,19 @@ function checkOpenProxy(draft: Draft, config: Config, listeners: readonly Table[
         `or open_proxy = true at the top of the file if every domain is meant`,
     );
   }
+}
+
+/** The operator's side is never open to whoever comes by. */
+function checkAdmin(draft: Draft, { admin, listen }: Config, listeners: readonly Table[]): void {
+  const index = listen.findIndex(({ serve }) => serve.includes("admin"));
+  if (index < 0 || admin.password !== undefined || admin.token !== undefined) return;
+  const { settings, place } = listeners[index]!;
+  draft.contradiction(
+    ["admin.password_file", "admin.token_file"],
+    settings.get("serve")?.place ?? place,
+    '"admin" is served to nobody without a secret; write password_file or token_file in [admin], ' +
+      'the path of a file with one, or leave "admin" out',
+  );
 }
 
 function checkDomains(draft: Draft, config: Config): void {

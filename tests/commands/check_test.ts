@@ -37,7 +37,7 @@ Deno.test("check says what a right configuration comes to", () => {
     stdout: [
       "c.toml: ok",
       "  listen  http://[::]:5280: bosh at /b, websocket at /xmpp-websocket" +
-      ", discovery at /.well-known/host-meta",
+      ", discovery at /.well-known/host-meta, health at /health/live and /health/ready",
       "  listen  unix:/run/c.sock: websocket at /xmpp-websocket",
       "  domain  example.org: xmpp://[::1]:1, TLS optional",
       "          host-meta: https://example.org/b, wss://example.org/xmpp-websocket" +
@@ -108,7 +108,7 @@ Deno.test("check says whom TLS is for and how long, and warns of certificates th
   const until = (pem: string) => new X509Certificate(pem).validToDate.toISOString().slice(0, 10);
   const first = `          certificate: example.test, xmpp.example.test; until ${until(cert)}`;
   const services = "bosh at /http-bind, websocket at /xmpp-websocket" +
-    ", discovery at /.well-known/host-meta";
+    ", discovery at /.well-known/host-meta, health at /health/live and /health/ready";
   assert.deepEqual(stdout, [
     "c.toml: ok",
     `  listen  https://[::1]:443: ${services}`,
@@ -143,7 +143,7 @@ Deno.test("check without a file checks the defaults, or the file of CAUSEWAY_CON
   assert.deepEqual(check({}).stdout, [
     "built-in defaults: ok",
     "  listen  http://127.0.0.1:5280: bosh at /http-bind, websocket at /xmpp-websocket" +
-    ", discovery at /.well-known/host-meta",
+    ", discovery at /.well-known/host-meta, health at /health/live and /health/ready",
     "  domain  * (every domain): SRV lookup, TLS required",
     "          host-meta: https://*/http-bind, wss://*/xmpp-websocket" +
     ", if a trusted proxy says that it was asked by HTTPS",

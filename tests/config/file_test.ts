@@ -35,7 +35,7 @@ tls = "sometimes"
       "14: bosh.max-hold: no such key; did you mean max_hold?",
       "15: bosh.max_body: no such key; it belongs in [http]",
       "17: nonsense: no such key; known here: domain_default, open_proxy, listen, http, bosh, websocket, discovery, limits, " +
-      "upstream, domains, log",
+      "upstream, domains, drain, admin, log",
       '21: domains."example.org".connect: "http://example.org" does not begin with xmpp:// or xmpps://; ' +
       'write "xmpp://host:port", or "xmpps://host:port" for TLS from the first byte',
       '22: domains."example.org".tls: "sometimes" is not known here; write "required", "optional" or "never"',
@@ -52,7 +52,7 @@ Deno.test("keys in the wrong table are sent to the right one", () => {
 Deno.test("keys of features that are not there are unknown", () => {
   for (
     const [toml, key] of [
-      ["[admin]\nusername = 'a'", "admin"],
+      ["[cluster]\nname = 'a'", "cluster"],
       ["http.compress = true", "http.compress"],
       ["[[listen]]\nbacklog = 1", "listen[0].backlog"],
       ["[domains.a]\nmax_connections = 1", "domains.a.max_connections"],
@@ -112,7 +112,7 @@ Deno.test("a file may have any shape that TOML allows, a byte order mark and CR 
       'bosh.max_wait = 1_0\r\ndomains."a.b" = {}\r\n',
   );
   assert.deepEqual(config.listen.map(({ at, serve }) => ({ at, serve })), [
-    { at: { address: "127.0.0.1", port: 1 }, serve: ["bosh", "websocket", "discovery"] },
+    { at: { address: "127.0.0.1", port: 1 }, serve: ["bosh", "websocket", "discovery", "health"] },
     { at: { unix: "/x" }, serve: ["bosh"] },
   ]);
   assert.equal(config.bosh.maxWait, 10_000);

@@ -44,7 +44,7 @@ Deno.test("long values are cut in messages", () => {
 
 Deno.test("lists report each wrong or repeated element with its own line", () => {
   assert.deepEqual(mistakesOf('[[listen]]\nserve = [\n  "bosh",\n  "xmpp",\n  "bosh",\n]'), [
-    '4: listen[0].serve[1]: "xmpp" is not known here; write "bosh", "websocket" or "discovery"',
+    '4: listen[0].serve[1]: "xmpp" is not known here; write "bosh", "websocket", "discovery", "health", "metrics" or "admin"',
     '5: listen[0].serve[2]: "bosh" is there twice; leave one of them out',
   ]);
   assertMistake("[[listen]]\nserve = []", /^2: listen\[0\]\.serve: an empty list serves nothing; /);

@@ -12,7 +12,7 @@ Deno.test("without any source it listens on loopback and serves every domain", (
     openProxy: false,
     listen: [{
       at: { address: "127.0.0.1", port: 5280 },
-      serve: ["bosh", "websocket", "discovery"],
+      serve: ["bosh", "websocket", "discovery", "health"],
       server: "deno",
       maxConnections: 10_000,
       maxConnectionsPerAddress: 500,
@@ -82,6 +82,14 @@ Deno.test("without any source it listens on loopback and serves every domain", (
       websocketUrl: undefined,
     },
     domains: new Map(),
+    drain: { delay: 0, timeout: 20_000 },
+    admin: {
+      path: "/admin",
+      username: "admin",
+      password: undefined,
+      token: undefined,
+      allowedCategories: ["session", "stat", "metric", "server"],
+    },
     log: { level: "info", format: "text", trace: [] },
   });
 });

@@ -299,3 +299,30 @@ Deno.test("a certificate is verified, known by its fingerprint, or any", () => {
   }
   load(`[upstream]\n${print}\n[domains.a]\nverify = false\nfingerprints = []`);
 });
+
+Deno.test("the operator's side is served to nobody without a secret, and a secret is a line of some length", () => {
+  const toml = (admin: string) => `[[listen]]\nserve = ["bosh", "admin"]\n[admin]\n${admin}`;
+  const wrong = mistakesOf(toml(""));
+  assert.deepEqual(wrong, [
+    '2: listen[0].serve: "admin" is served to nobody without a secret; write password_file or token_file in [admin], ' +
+    'the path of a file with one, or leave "admin" out',
+  ]);
+  const files = {
+    "/etc/short": "1234567\n",
+    "/etc/two": "12345678\n12345678\n",
+    "/etc/right": "pass word\n",
+  };
+  for (const name of ["short", "two"]) {
+    assertMistake(
+      toml(`password_file = "${name}"`),
+      /^4: admin.password_file: "\w+" holds no secret; write one line/,
+      { files },
+    );
+  }
+  const { admin } = load(toml('password_file = "right"\ntoken_file = "right"'), { files });
+  assert.deepEqual([admin.password, admin.token], ["pass word", "pass word"]);
+  // A secret in place of its path is not told.
+  const [mistake] = mistakesOf(toml('token_file = "sesame-open-up"'));
+  assert.match(mistake!, /^4: admin.token_file: there is no such file/);
+  assert(!mistake!.includes("sesame"));
+});
