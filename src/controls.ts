@@ -1,11 +1,13 @@
 import type { Config, LogLevel } from "./config/config.ts";
 
+/** `draining`: who is there stays, and nobody new is served; `stopping`: that, and the end comes. */
+export type ServiceState = "serving" | "draining" | "stopping";
+
 /**
  * What an operator can have done while the program runs: by signals, by the admin API and by its page.
  */
 export interface Controls {
-  /** `draining`: who is there stays, and nobody new is served; `stopping`: that, and the end comes. */
-  readonly state: "serving" | "draining" | "stopping";
+  readonly state: ServiceState;
   /** Opens no new session from here on; readiness says no. */
   drain(): void;
   /** Takes {@link drain} back; without effect when the program stops. */

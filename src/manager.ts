@@ -1,15 +1,18 @@
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config, ListenConfig, Service } from "./config/config.ts";
 import { domainKey, findDomain } from "./config/domains.ts";
+import type { ServiceState } from "./controls.ts";
 import type { LimitName, ManagerEvent } from "./events.ts";
 import { AddressRanges } from "./server/address_ranges.ts";
 import { BodyRoom } from "./server/body_room.ts";
 import { boshEndpoint } from "./server/bosh_endpoint.ts";
 import { TrustedProxies } from "./server/client_address.ts";
 import { discoveryRoutes } from "./server/discovery.ts";
+import { healthRoutes } from "./server/health.ts";
 import type { Handler } from "./server/exchange.ts";
 import { denoFetch, listenDeno } from "./server/front_deno.ts";
 import { CommonHeaders, type Route, router, withHeaders } from "./server/http.ts";
+import type { Timeouts } from "./server/http_connection.ts";
 import { LimitReports } from "./server/limit_reports.ts";
 import type { Listener } from "./server/listener.ts";
 import { MemoryCeiling } from "./server/memory_guard.ts";
@@ -45,70 +48,50 @@ export class ConnectionManager implements AsyncDisposable {
   readonly fetch: (request: Request, info: Deno.ServeHandlerInfo) => Promise<Response>;
   readonly #registry: Registry;
   readonly #limits: LimitReports;
-  readonly #routes: Readonly<Record<Service, readonly Route[]>>;
+  readonly #bodies: BodyRoom;
+  readonly #connector: Connector;
   readonly #pages: readonly Route[];
-  readonly #proxies: TrustedProxies;
-  readonly #http: Config["http"];
   /** Of answers that are no endpoint's. */
   readonly #common: CommonHeaders;
+  readonly #timeouts: Timeouts;
   readonly #clock: Clock;
   readonly #emit: (event: ManagerEvent) => void;
+  /** What {@link reconfigure} replaces, whole. */
+  #parts: Parts;
 
   constructor(options: ManagerOptions) {
     const { config, clock = systemClock, onEvent = () => {} } = options;
     this.#emit = onEvent;
     this.#clock = clock;
-    this.#http = config.http;
     this.#common = new CommonHeaders(config.http);
-    this.#proxies = new TrustedProxies(config.http);
-    this.#pages = (options.pages ?? []).map((page) => withHeaders(page, config.http.headers));
-    const limits = new LimitReports(clock, onEvent);
-    this.#limits = limits;
-    const most = config.limits.memory;
+    this.#timeouts = { ...config.http };
+    this.#pages = options.pages ?? [];
+    this.#limits = new LimitReports(clock, onEvent);
+    this.#bodies = new BodyRoom(config.limits.bodies);
+    const limits = () => this.#parts.config.limits;
+    const group = controlGroupCeiling();
     const memory = new MemoryCeiling({
-      ceiling: most === undefined ? controlGroupCeiling() : () => most,
+      ceiling: (resident) => limits().memory ?? group(resident),
       clock,
       measure: memoryUse,
     });
-    const isExempt = (address: string) => this.#proxies.trusts({ address, port: 0 });
-    const sessionLimits = new SessionLimits({ limits: config.limits, clock, memory, isExempt });
-    this.#registry = new Registry(sessionLimits, clock);
+    const isExempt = (address: string) => this.#parts.proxies.trusts({ address, port: 0 });
+    this.#registry = new Registry(new SessionLimits({ limits, clock, memory, isExempt }), clock);
     const builtIn = () =>
       tcpConnector({
-        settings: (domain) => findDomain(config, domainKey(domain) ?? domain),
-        limits: config.limits,
-        onLimit: (limit, address) => limits.met(limit, address),
+        settings: (domain) => findDomain(this.#parts.config, domainKey(domain) ?? domain),
+        limits,
+        onLimit: (limit, address) => this.#limits.met(limit, address),
         clock,
         emit: onEvent,
         random: Math.random,
       });
     const given = options.connector;
     const chosen = typeof given === "function" ? given(builtIn()) : given ?? builtIn();
-    const traced = new AddressRanges(config.log.trace);
-    const connector = config.log.trace.length === 0
-      ? chosen
-      : tracingConnector(chosen, (address) => traced.has(address), onEvent);
-    const shell: SessionShell = {
-      config,
-      clock,
-      connector,
-      registry: this.#registry,
-      limits,
-      bodies: new BodyRoom(config.limits.bodies),
-      proxies: this.#proxies,
-      emit: onEvent,
-    };
-    const websocket = websocketEndpoint(shell);
-    const bosh = boshEndpoint(shell);
-    this.#routes = {
-      bosh: [{ path: config.bosh.path, handle: bosh }],
-      websocket: [{ path: config.websocket.path, handle: websocket }],
-      discovery: discoveryRoutes(shell),
-      health: [],
-      metrics: [],
-      admin: [],
-    };
-    const everything: Service[] = ["bosh", "websocket", "discovery"];
+    const isTraced = (address: string) => this.#parts.traced.has(address);
+    this.#connector = tracingConnector(chosen, isTraced, onEvent);
+    this.#parts = this.#partsOf(config);
+    const everything: Service[] = ["bosh", "websocket", "discovery", "health"];
     const onFault = (error: unknown) => this.fault(error);
     this.fetch = denoFetch(this.handler(everything), {
       common: this.#common,
@@ -117,10 +100,14 @@ export class ConnectionManager implements AsyncDisposable {
     });
   }
 
-  /** What a listener with these services answers. */
+  /** What a listener with these services answers, also after the configuration has been replaced. */
   handler(services: readonly Service[]): Handler {
-    const routes = services.flatMap((service) => this.#routes[service]);
-    return router([...this.#pages, ...routes, ...this.#sharedPath(services)], this.#common);
+    let parts: Parts | undefined;
+    let handle: Handler;
+    return (exchange) => {
+      if (parts !== this.#parts) handle = this.#router(parts = this.#parts, services);
+      return handle(exchange);
+    };
   }
 
   /** Opens a listener; rejects with what the platform says when it cannot. */
@@ -135,14 +122,31 @@ export class ConnectionManager implements AsyncDisposable {
     // With it come two codecs and `node:net`, for nothing where Deno's own server does all.
     const { listenSockets } = await import("./server/front_sockets.ts");
     return await listenSockets(listen, handle, {
-      timeouts: this.#http,
+      timeouts: this.#timeouts,
       common,
       clock,
-      trusts: (peer) => this.#proxies.trusts(peer),
+      trusts: (peer) => this.#parts.proxies.trusts(peer),
       onLimit: (limit, address) => this.#limits.met(limit, address),
       onHandshakeFailed: (failure) => this.#emit({ type: "handshake-failed", ...failure }),
       onFault,
     });
+  }
+
+  /**
+   * Takes another configuration, whole: what comes from here on is served by it, and sessions that are
+   * there keep what they were opened with. Listeners stay as they are.
+   */
+  reconfigure(config: Config): void {
+    const parts = this.#partsOf(config);
+    this.#parts = parts;
+    this.#common.replace(config.http);
+    Object.assign(this.#timeouts, config.http);
+    this.#bodies.size = config.limits.bodies;
+  }
+
+  /** What is in force. */
+  get config(): Config {
+    return this.#parts.config;
   }
 
   /** To be told of a mistake of ours that no session could be blamed for. */
@@ -160,6 +164,21 @@ export class ConnectionManager implements AsyncDisposable {
     return this.#registry.size;
   }
 
+  /** Whether new sessions are opened, and whether those that are there go on. */
+  get state(): ServiceState {
+    return this.#registry.state;
+  }
+
+  /** Opens no new session from here on, and says so to whoever asks whether it is ready. */
+  drain(): void {
+    this.#registry.drain();
+  }
+
+  /** Takes {@link drain} back, if it is not too late. */
+  undrain(): void {
+    this.#registry.undrain();
+  }
+
   /** Ends every session with `system-shutdown`, and settles when the last one is gone. */
   shutdown(): Promise<void> {
     return this.#registry.shutdown();
@@ -169,15 +188,60 @@ export class ConnectionManager implements AsyncDisposable {
     return this.shutdown();
   }
 
-  /** The BOSH path takes a WebSocket handshake too, so that one address is enough for a client. */
-  #sharedPath(services: readonly Service[]): Route[] {
-    if (!services.includes("bosh") || !services.includes("websocket")) return [];
-    const [bosh] = this.#routes.bosh;
-    const [websocket] = this.#routes.websocket;
-    if (!bosh || !websocket) return [];
-    return [{
-      path: bosh.path,
-      handle: (exchange) => (wantsWebSocket(exchange) ? websocket : bosh).handle(exchange),
-    }];
+  #partsOf(config: Config): Parts {
+    const proxies = new TrustedProxies(config.http);
+    const shell: SessionShell = {
+      config,
+      clock: this.#clock,
+      connector: this.#connector,
+      registry: this.#registry,
+      limits: this.#limits,
+      bodies: this.#bodies,
+      proxies,
+      emit: this.#emit,
+    };
+    const common = new CommonHeaders(config.http);
+    return {
+      config,
+      proxies,
+      traced: new AddressRanges(config.log.trace),
+      routes: {
+        bosh: [{ path: config.bosh.path, handle: boshEndpoint(shell) }],
+        websocket: [{ path: config.websocket.path, handle: websocketEndpoint(shell) }],
+        discovery: discoveryRoutes(shell),
+        health: healthRoutes(() => this.state, common),
+        metrics: [],
+        admin: [],
+      },
+    };
   }
+
+  #router({ config, routes }: Parts, services: readonly Service[]): Handler {
+    const pages = this.#pages.map((page) => withHeaders(page, config.http.headers));
+    const served = services.flatMap((service) => routes[service]);
+    return router([...pages, ...served, ...sharedPath(routes, services)], this.#common);
+  }
+}
+
+/** What a configuration comes to. */
+interface Parts {
+  readonly config: Config;
+  readonly proxies: TrustedProxies;
+  /** Whose stanzas are told. */
+  readonly traced: AddressRanges;
+  readonly routes: Routes;
+}
+
+type Routes = Readonly<Record<Service, readonly Route[]>>;
+
+/** The BOSH path takes a WebSocket handshake too, so that one address is enough for a client. */
+function sharedPath(routes: Routes, services: readonly Service[]): Route[] {
+  if (!services.includes("bosh") || !services.includes("websocket")) return [];
+  const [bosh] = routes.bosh;
+  const [websocket] = routes.websocket;
+  if (!bosh || !websocket) return [];
+  return [{
+    path: bosh.path,
+    handle: (exchange) => (wantsWebSocket(exchange) ? websocket : bosh).handle(exchange),
+  }];
 }

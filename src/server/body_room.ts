@@ -6,18 +6,18 @@ const FREE = 4_096;
  * `http.max_body`, but a stranger may begin one on every connection that there is.
  */
 export class BodyRoom {
-  readonly #size: number;
+  /** In bytes. */
+  size: number;
   #taken = 0;
 
-  /** `size` in bytes. */
   constructor(size: number) {
-    this.#size = size;
+    this.size = size;
   }
 
   /** Takes room for a body of this length; false: there is none. What it takes is to be given back. */
   take(length: number): boolean {
     if (length <= FREE) return true;
-    if (this.#taken + length > this.#size) return false;
+    if (this.#taken + length > this.size) return false;
     this.#taken += length;
     return true;
   }

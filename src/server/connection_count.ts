@@ -28,12 +28,13 @@ export class ConnectionCount {
   admit(address: string): ConnectionLimit | undefined {
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
     if (this.#all >= maxConnections) return "max_connections";
-    if (!this.#isExempt(address)) {
-      const group = addressGroup(address);
-      const count = this.#byGroup.get(group) ?? 0;
-      if (count >= maxConnectionsPerAddress) return "max_connections_per_address";
-      this.#byGroup.set(group, count + 1);
+    const group = addressGroup(address);
+    const count = this.#byGroup.get(group) ?? 0;
+    if (count >= maxConnectionsPerAddress && !this.#isExempt(address)) {
+      return "max_connections_per_address";
     }
+    // Who is exempt is counted too: that may change while the connection is there.
+    this.#byGroup.set(group, count + 1);
     this.#all++;
     return undefined;
   }
@@ -41,7 +42,6 @@ export class ConnectionCount {
   /** A connection that was admitted is gone. */
   release(address: string): void {
     this.#all--;
-    if (this.#isExempt(address)) return;
     const group = addressGroup(address);
     const count = this.#byGroup.get(group) ?? 0;
     if (count > 1) this.#byGroup.set(group, count - 1);

@@ -75,14 +75,18 @@ export function preflight(common: Readonly<Record<string, string>>, methods: str
  * leave as no answer at all, so errors need it as much as successes.
  */
 export class CommonHeaders {
-  readonly #base: Readonly<Record<string, string>>;
-  readonly #allowed: ReadonlySet<string> | undefined;
+  readonly #own: Readonly<Record<string, string>>;
+  #base: Readonly<Record<string, string>> = {};
+  #allowed: ReadonlySet<string> | undefined;
 
   /** `own` is what the endpoint adds of its own. */
-  constructor(
-    { headers, allowedOrigins }: HttpConfig,
-    own: Readonly<Record<string, string>> = {},
-  ) {
+  constructor(http: HttpConfig, own: Readonly<Record<string, string>> = {}) {
+    this.#own = own;
+    this.replace(http);
+  }
+
+  /** For answers from here on. */
+  replace({ headers, allowedOrigins }: HttpConfig): void {
     const any = allowedOrigins.includes("*");
     const operators = lowerCased(headers);
     const vary = operators["vary"] === undefined ? "Origin" : `${operators["vary"]}, Origin`;
@@ -93,7 +97,7 @@ export class CommonHeaders {
       "x-content-type-options": "nosniff",
       "content-security-policy": "default-src 'none'; sandbox",
       ...operators,
-      ...own,
+      ...this.#own,
       ...(any ? { "access-control-allow-origin": "*" } : { vary }),
     });
   }

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import type { ServiceState } from "../controls.ts";
 import type { TerminalCondition } from "../protocol/bosh/conditions.ts";
 import type { BoshActor } from "./bosh_actor.ts";
 import type { SessionLimits, SessionRefusal } from "./session_limits.ts";
@@ -34,6 +35,10 @@ const SHUTTING_DOWN: SessionRefusal = {
   limit: undefined,
   status: 503,
 };
+const DRAINING: SessionRefusal = {
+  ...SHUTTING_DOWN,
+  reason: "this connection manager opens no new sessions at the moment",
+};
 
 /** All sessions there are, and why those ended that were. */
 export class Registry {
@@ -44,7 +49,7 @@ export class Registry {
   readonly #bySid = new Map<string, BoshActor>();
   /** Oldest first. */
   readonly #epitaphs = new Map<string, { readonly epitaph: Epitaph; readonly until: number }>();
-  #closed = false;
+  #state: ServiceState = "serving";
   #whenEmpty: (() => void) | undefined;
 
   constructor(limits: SessionLimits, clock: Clock) {
@@ -54,7 +59,30 @@ export class Registry {
 
   /** Why no session may be opened from this address now. */
   refusal(address: string): SessionRefusal | undefined {
-    return this.#closed ? SHUTTING_DOWN : this.#limits.refusal(address, this.#actors.size);
+    switch (this.#state) {
+      case "serving":
+        return this.#limits.refusal(address, this.#actors.size);
+      case "draining":
+        return DRAINING;
+      case "stopping":
+        return SHUTTING_DOWN;
+      default:
+        throw this.#state satisfies never;
+    }
+  }
+
+  get state(): ServiceState {
+    return this.#state;
+  }
+
+  /** Opens nothing more; those that are there go on. */
+  drain(): void {
+    if (this.#state === "serving") this.#state = "draining";
+  }
+
+  /** Takes {@link drain} back. */
+  undrain(): void {
+    if (this.#state === "draining") this.#state = "serving";
   }
 
   get size(): number {
@@ -102,7 +130,7 @@ export class Registry {
 
   /** Opens nothing more, and tells every session that the end has come; settles when all are gone. */
   async shutdown(): Promise<void> {
-    this.#closed = true;
+    this.#state = "stopping";
     let told = 0;
     for (const actor of [...this.#actors.keys()]) {
       // To end one costs memory for a moment, and there may be little.

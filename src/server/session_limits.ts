@@ -23,7 +23,8 @@ export interface SessionRefusal {
 }
 
 export interface SessionLimitsOptions {
-  readonly limits: LimitsConfig;
+  /** Those in force. */
+  readonly limits: () => LimitsConfig;
   readonly clock: Clock;
   readonly memory: MemoryGuard;
   /** Whether an address stands for many clients. */
@@ -52,7 +53,8 @@ export class SessionLimits {
 
   /** Why no session may be opened from this address; `all` is how many there are. */
   refusal(address: string, all: number): SessionRefusal | undefined {
-    const { limits, memory, isExempt } = this.#options;
+    const { memory, isExempt } = this.#options;
+    const limits = this.#options.limits();
     if (all >= limits.sessions) {
       const reason = `there are ${limits.sessions} sessions, and no more are allowed`;
       return refused("limits.sessions", reason, "internal-server-error");
@@ -77,11 +79,11 @@ export class SessionLimits {
 
   /** A session was opened from this address. */
   opened(address: string): void {
-    if (this.#options.isExempt(address)) return;
+    // Who is exempt is counted too: that may change while the session lives.
     const group = addressGroup(address);
     this.#byGroup.set(group, (this.#byGroup.get(group) ?? 0) + 1);
     const pace = this.#pace(group);
-    pace.left--;
+    pace.left = Math.max(0, pace.left - 1);
     this.#paces.delete(group);
     this.#paces.set(group, pace);
     this.#forgetOld();
@@ -89,7 +91,6 @@ export class SessionLimits {
 
   /** A session from this address has ended. */
   ended(address: string): void {
-    if (this.#options.isExempt(address)) return;
     const group = addressGroup(address);
     const count = this.#byGroup.get(group) ?? 0;
     if (count > 1) this.#byGroup.set(group, count - 1);
@@ -102,7 +103,8 @@ export class SessionLimits {
 
   /** A minute's worth of sessions, and what has been used of it coming back little by little. */
   #pace(group: string): Pace {
-    const { limits: { newSessionsPerMinute }, clock } = this.#options;
+    const { clock } = this.#options;
+    const { newSessionsPerMinute } = this.#options.limits();
     const now = clock.now();
     const known = this.#paces.get(group);
     if (known === undefined) return { left: newSessionsPerMinute, at: now };

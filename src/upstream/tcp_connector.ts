@@ -34,7 +34,8 @@ import { asciiDomain } from "./resolve.ts";
 export interface TcpConnectorOptions {
   /** How a domain is reached; `undefined`: not at all. */
   settings(domain: string): UpstreamConfig | undefined;
-  readonly limits: {
+  /** Those in force; asked for when a stream is opened, and what may wait whenever something does. */
+  readonly limits: () => {
     readonly serverStanza: number;
     readonly depth: number;
     /** Bytes that may wait for a server; beyond half of that its client is not read. */
@@ -59,8 +60,8 @@ const MAX_ATTRIBUTES = 128;
 
 /** What all upstreams of a connector share. */
 interface Shared {
-  /** Of what servers send. */
-  readonly limits: XmlLimits;
+  /** Of what servers send; the same object as long as they are the same. */
+  readonly xmlLimits: () => XmlLimits;
   readonly resolver: Resolver;
   readonly families: Families;
   /** Upstreams whose streams are not up yet. */
@@ -69,10 +70,19 @@ interface Shared {
 
 /** The connector that speaks XMPP over TCP (RFC 6120) and over TLS (XEP-0368). */
 export function tcpConnector(options: TcpConnectorOptions): Connector {
-  const { serverStanza, depth, lookups = Infinity } = options.limits;
-  const bound = { most: lookups, met: () => options.onLimit?.("limits.lookups", "") };
+  const bound = {
+    most: () => options.limits().lookups ?? Infinity,
+    met: () => options.onLimit?.("limits.lookups", ""),
+  };
+  let xml: XmlLimits = { payloadBytes: 0, depth: 0, attributes: MAX_ATTRIBUTES };
   const shared: Shared = {
-    limits: { payloadBytes: serverStanza, depth, attributes: MAX_ATTRIBUTES },
+    xmlLimits() {
+      const { serverStanza, depth } = options.limits();
+      if (serverStanza !== xml.payloadBytes || depth !== xml.depth) {
+        xml = { payloadBytes: serverStanza, depth, attributes: MAX_ATTRIBUTES };
+      }
+      return xml;
+    },
     resolver: new Resolver(options.clock, undefined, bound),
     families: new Families(options.clock),
     connecting: 0,
@@ -143,7 +153,7 @@ class TcpUpstream implements Upstream, ConnectionEvents {
   }
 
   async run(): Promise<void> {
-    const { connecting = Infinity } = this.#options.limits;
+    const { connecting = Infinity } = this.#options.limits();
     if (this.#shared.connecting >= connecting) {
       this.#options.onLimit?.("limits.connecting", this.#request.client.address);
       return this.#finish({
@@ -315,7 +325,7 @@ class TcpUpstream implements Upstream, ConnectionEvents {
       opening: this.#request.opening,
       tls: settings.tls,
       direct,
-      limits: this.#shared.limits,
+      limits: this.#shared.xmlLimits(),
       timeout,
       keepalive: settings.keepalive,
       hidden: hiddenSasl(settings),
@@ -368,12 +378,12 @@ class TcpUpstream implements Upstream, ConnectionEvents {
 
   queued(): void {
     if (!this.#takes || this.#over) return;
-    if (this.queuedBytes > this.#options.limits.queuedBytes / 2) this.#tellFlow(false);
+    if (this.queuedBytes > this.#options.limits().queuedBytes / 2) this.#tellFlow(false);
   }
 
   sent(): void {
     if (this.#takes || this.#over) return;
-    this.#tellFlow(this.queuedBytes < this.#options.limits.queuedBytes / 4);
+    this.#tellFlow(this.queuedBytes < this.#options.limits().queuedBytes / 4);
   }
 
   unsent(bytes: number): void {

@@ -86,7 +86,7 @@ async function logIns(dns: NameServer): Promise<{
   const events: ManagerEvent[] = [];
   const connector = tcpConnector({
     settings: (domain) => findDomain(config, domain),
-    limits: config.limits,
+    limits: () => config.limits,
     clock: systemClock,
     emit: (event) => events.push(event),
     random: Math.random,

@@ -17,7 +17,8 @@ const ACTOR = { shutdown() {} } as BoshActor;
 
 function limits(clock: TestClock): SessionLimits {
   const memory = { isTight: false };
-  return new SessionLimits({ limits: configOf("").limits, clock, memory, isExempt: () => true });
+  const { limits } = configOf("");
+  return new SessionLimits({ limits: () => limits, clock, memory, isExempt: () => true });
 }
 
 function buried(registry: Registry, sid: string): void {

@@ -10,7 +10,7 @@ import { TestClock } from "../support/test_clock.ts";
 function limitsOf(toml: string, clock = new TestClock(), memory = { isTight: false }) {
   const { limits } = configOf(`[limits]\n${toml}`);
   const isExempt = (address: string) => address === "127.0.0.1";
-  return new SessionLimits({ limits, clock, memory, isExempt });
+  return new SessionLimits({ limits: () => limits, clock, memory, isExempt });
 }
 
 Deno.test("S-007 sessions of one address are counted, of an IPv6 /64 together; others are not touched", () => {

@@ -44,7 +44,7 @@ export class Finder implements AsyncDisposable {
     const config = configOf(toml);
     const connector = tcpConnector({
       settings: (domain) => findDomain(config, domain),
-      limits: config.limits,
+      limits: () => config.limits,
       clock,
       emit: (event) => finder.events.push(event),
       random,

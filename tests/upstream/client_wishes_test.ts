@@ -28,7 +28,7 @@ function open(
       tls,
       ca: authority(),
     }),
-    limits: { serverStanza: 100_000, depth: 50, queuedBytes: 1 << 20 },
+    limits: () => ({ serverStanza: 100_000, depth: 50, queuedBytes: 1 << 20 }),
     clock: systemClock,
     emit: () => {},
     random: () => 0,

@@ -72,7 +72,7 @@ class Session {
     };
     this.upstream = tcpConnector({
       settings: () => config,
-      limits: { serverStanza: 100_000, depth: 50, queuedBytes: 1 << 20 },
+      limits: () => ({ serverStanza: 100_000, depth: 50, queuedBytes: 1 << 20 }),
       clock: systemClock,
       emit: (event) => this.events.push(event),
       random: () => 0,

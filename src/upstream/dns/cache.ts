@@ -8,7 +8,8 @@ export interface Found {
 
 /** How many lookups may be under way, and who is to hear that there would be more. */
 export interface LookupBound {
-  readonly most: number;
+  /** Those that may be, by now. */
+  most(): number;
   met(): void;
 }
 
@@ -50,7 +51,7 @@ export class LookupCache<T extends Found> {
     signal.throwIfAborted();
     let entry = this.#entries.get(key);
     if (entry === undefined || entry.until <= this.#clock.now()) {
-      if (this.#underWay >= (this.#bound?.most ?? Infinity)) {
+      if (this.#underWay >= (this.#bound?.most() ?? Infinity)) {
         this.#bound?.met();
         throw new NetworkError("too many names are being looked up at the moment (limits.lookups)");
       }

@@ -112,7 +112,7 @@ Deno.test("D-013 there are a thousand entries at most, and those that are used s
 
 Deno.test("S-007 so many lookups are under way and no more; what is known, or asked for already, is none", async () => {
   let met = 0;
-  const stage = new Stage({ most: 2, met: () => met++ });
+  const stage = new Stage({ most: () => 2, met: () => met++ });
   assert.equal(await stage.once("known", 100), 1);
   const first = stage.get("a");
   const second = stage.get("b");
