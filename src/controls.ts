@@ -17,7 +17,7 @@ export interface Controls {
   /** What is in force: secrets are in it. */
   readonly config: Config;
   /** Reads the configuration anew and applies what can be applied; all of it or, with a mistake in it, nothing. */
-  reload(): ReloadReport;
+  reload(): Promise<ReloadReport>;
 }
 
 /** What came of a reload, in keys as the file has them (`limits.sessions`, `domains`). */

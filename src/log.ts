@@ -19,10 +19,15 @@ export interface LogOptions extends Pick<LogConfig, "level" | "format"> {
  * into fields, which can neither end a line nor look like another field.
  */
 export class Log {
+  /** The least that is written; may be changed at any time, as the format. */
+  level: LogLevel;
+  format: LogConfig["format"];
   readonly #options: LogOptions;
 
   constructor(options: LogOptions) {
     this.#options = options;
+    this.level = options.level;
+    this.format = options.format;
   }
 
   debug(message: string, fields: Fields = {}): void {
@@ -42,11 +47,11 @@ export class Log {
   }
 
   #record(level: LogLevel, message: string, fields: Fields): void {
-    const { level: least, format, write, now } = this.#options;
-    if (LEVELS.indexOf(level) < LEVELS.indexOf(least)) return;
+    const { write, now } = this.#options;
+    if (LEVELS.indexOf(level) < LEVELS.indexOf(this.level)) return;
     const time = new Date(now()).toISOString();
     write(
-      format === "json"
+      this.format === "json"
         ? jsonLine({ time, level, message, ...fields })
         : textLine(`${time} ${level}`, message, fields),
     );

@@ -5,7 +5,8 @@ import { startDemoServer } from "../demo/server.ts";
 import { Log, writeStandardError } from "../log.ts";
 import type { Route } from "../server/http.ts";
 import type { Output } from "./check.ts";
-import { ListenError, runService, type Service, startService } from "./serve.ts";
+import { runService } from "./serve.ts";
+import { ListenError, type Service, startService } from "./service.ts";
 
 const DOMAIN = "localhost";
 
@@ -46,8 +47,10 @@ export async function startDemo(
 ): Promise<Service> {
   const server = startDemoServer({ hostname: "127.0.0.1", port: 0 });
   const pages = await demoRoutes();
-  const listenOn = (port: number) =>
-    startService(demoConfig({ port, front, upstreamPort: server.port }), { log, pages });
+  const listenOn = (port: number) => {
+    const config = demoConfig({ port, front, upstreamPort: server.port });
+    return startService(config, { log, pages, load: () => config });
+  };
   let service: Service;
   try {
     service = await listenOn(port);

@@ -1,56 +1,111 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Config, ListenConfig, TlsConfig } from "../config/config.ts";
+import { openProxies } from "../config/settle.ts";
 import { ConfigError, describeMistake } from "../config/mistakes.ts";
+import type { ReloadReport } from "../controls.ts";
 import type { Log } from "../log.ts";
-import { describeNames, untimelyCertificates } from "./untimely.ts";
+import { changedKeys } from "./changed_keys.ts";
+import { warn } from "./service.ts";
+import { describeNames } from "./untimely.ts";
 
-/** A service whose certificates can be read anew. */
-export interface Reloading {
-  /** What it was started with. */
+/** A service whose configuration can be read anew. */
+export interface Reloadable {
+  /** What is in force. */
   readonly config: Config;
+  /** Takes all of another configuration but for its listeners. */
+  reconfigure(config: Config): void;
   /** Gives a listener, by its place in `config.listen`, certificates for connections to come. */
-  readonly replace: (listener: number, tls: TlsConfig) => void;
+  replaceCertificates(listener: number, tls: TlsConfig): void;
+}
+
+export interface Reloading {
+  readonly service: Reloadable;
   readonly log: Log;
 }
 
 /**
- * Reads the configuration again, and gives every listener with TLS the certificates of its files,
- * and the authorities of its clients. With a mistake anywhere nothing changes, and each mistake is
- * logged; what else has changed is said to want a restart.
+ * Reads the configuration again and applies what can be applied; what cannot is said to want a restart.
+ * With a mistake anywhere nothing changes, and each mistake is logged.
  */
-export function reloadCertificates(load: () => Config, { config, replace, log }: Reloading): void {
-  let fresh: Config;
-  try {
-    fresh = load();
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    for (const mistake of error.mistakes) {
-      log.error("certificates stay as they are", { mistake: describeMistake(mistake) });
-    }
-    return;
+export function reload(load: () => Config, { service, log }: Reloading): ReloadReport {
+  const fresh = read(load);
+  if (!("listen" in fresh)) return refused(fresh, log);
+  const before = service.config;
+  const listen = withCertificates(before.listen, fresh);
+  const next = { ...fresh, listen };
+  const mistakes = openProxies(next).map((index) =>
+    `${
+      describeListener(listen[index]!)
+    } stays as it is until a restart, and with domains as they are now ` +
+    "strangers could reach any XMPP server through it; nothing was changed: restart the program instead"
+  );
+  if (mistakes.length > 0) return refused(mistakes, log);
+  const applied = changedKeys(before, next);
+  const restart = changedKeys(next, fresh);
+  service.reconfigure(next);
+  log.level = fresh.log.level;
+  log.format = fresh.log.format;
+  if (restart.length > 0) {
+    log.warn("this has changed and wants a restart", { keys: restart.join(" ") });
   }
-  if (!isDeepStrictEqual(withoutCertificates(fresh), withoutCertificates(config))) {
-    log.warn("SIGHUP reads certificates only; other changes of the configuration need a restart");
-  }
-  for (const [index, { at, tls }] of config.listen.entries()) {
-    const now = [fresh.listen[index], ...fresh.listen].find((other) =>
-      isDeepStrictEqual(other?.at, at)
-    )?.tls;
-    if (tls === undefined || now === undefined) continue;
-    replace(index, now);
-    log.info("certificates read anew", {
-      listener: JSON.stringify(at),
-      names: now.certificates.map(({ cert }) => describeNames(cert)).join(", "),
-    });
-  }
-  for (const warning of untimelyCertificates(fresh, Date.now())) log.warn(warning);
+  log.info("configuration read anew", { applied: applied.join(" ") || "nothing has changed" });
+  applyCertificates(service, log);
+  warn(fresh, log);
+  return { applied, restart, mistakes: [] };
 }
 
-/** The configuration but for what a reload replaces. */
-function withoutCertificates(config: Config): Config {
-  const listen = config.listen.map((listener): ListenConfig => ({
-    ...listener,
-    tls: listener.tls && { certificates: [], clientCa: undefined },
-  }));
-  return { ...config, listen };
+/** Reads certificates again, with the authorities of clients, and nothing else of the configuration. */
+export function reloadCertificates(load: () => Config, { service, log }: Reloading): void {
+  const fresh = read(load);
+  if (!("listen" in fresh)) return void refused(fresh, log);
+  const { config } = service;
+  service.reconfigure({ ...config, listen: withCertificates(config.listen, fresh) });
+  applyCertificates(service, log);
+  warn(service.config, log);
+}
+
+/** The configuration, or its mistakes. */
+function read(load: () => Config): Config | string[] {
+  try {
+    return load();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.mistakes.map(describeMistake);
+  }
+}
+
+function refused(mistakes: readonly string[], log: Log): ReloadReport {
+  for (const mistake of mistakes) log.error("the configuration stays as it is", { mistake });
+  return { applied: [], restart: [], mistakes };
+}
+
+/** The listeners that there are, with the certificates that a new configuration has for their places. */
+function withCertificates(
+  listeners: readonly ListenConfig[],
+  { listen }: Config,
+): readonly ListenConfig[] {
+  return listeners.map((listener, index) => {
+    const now = [listen[index], ...listen].find((other) =>
+      isDeepStrictEqual(other?.at, listener.at)
+    );
+    // A listener that is to be without TLS, or with it, has to be opened anew.
+    return listener.tls === undefined || now?.tls === undefined
+      ? listener
+      : { ...listener, tls: now.tls };
+  });
+}
+
+function describeListener({ at }: Pick<ListenConfig, "at">): string {
+  return JSON.stringify(at);
+}
+
+function applyCertificates(service: Reloadable, log: Log): void {
+  for (const [index, { at, tls }] of service.config.listen.entries()) {
+    if (tls === undefined) continue;
+    service.replaceCertificates(index, tls);
+    log.info("certificates read anew", {
+      listener: describeListener({ at }),
+      names: tls.certificates.map(({ cert }) => describeNames(cert)).join(", "),
+    });
+  }
 }

@@ -211,17 +211,24 @@ function overlap(a: ListenConfig["at"], b: ListenConfig["at"]): boolean {
   return (one === "0.0.0.0" && !other.includes(":")) || (other === "0.0.0.0" && !one.includes(":"));
 }
 
+/** The listeners, by their places, through which strangers could reach any XMPP server, and nobody has said that they may. */
+export function openProxies({ openProxy, domains, listen }: Config): number[] {
+  if (openProxy || (domains.size > 0 && !domains.has("*"))) return [];
+  return [...listen.keys()].filter((index) => {
+    const { at } = listen[index]!;
+    return !("unix" in at || ("address" in at && isLoopback(at.address)));
+  });
+}
+
 /**
  * Whoever may connect to any domain through a listener that the world reaches
  * has an open proxy: nobody gets one without having written that he wants it.
  */
 function checkOpenProxy(draft: Draft, config: Config, listeners: readonly Table[]): void {
-  if (config.openProxy) return;
   const every = draft.domains.get("*");
-  if (config.domains.size > 0 && every === undefined) return;
-  for (const [index, { settings, place }] of listeners.entries()) {
+  for (const index of openProxies(config)) {
     const { at } = config.listen[index]!;
-    if ("unix" in at || ("address" in at && isLoopback(at.address))) continue;
+    const { settings, place } = listeners[index]!;
     const served = every === undefined
       ? "no domains are named, so every domain is served"
       : `domain "*" (${whereIs(every.place)}) serves every domain`;
@@ -229,7 +236,9 @@ function checkOpenProxy(draft: Draft, config: Config, listeners: readonly Table[
       every === undefined ? ["domains", "open_proxy"] : ["open_proxy"],
       (settings.get("fd") ?? settings.get("address"))?.place ?? place,
       `${
-        "fd" in at ? `whoever reaches fd ${at.fd} is unknown` : `${at.address} is not loopback`
+        "address" in at
+          ? `${at.address} is not loopback`
+          : `whoever reaches ${describePlace(at)} is unknown`
       } and ${served}: strangers could reach any XMPP server through this machine; ` +
         `write a table [domains."example.org"] for each domain that you serve (or --domain example.org), ` +
         `or open_proxy = true at the top of the file if every domain is meant`,

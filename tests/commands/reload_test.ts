@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { reloadCertificates } from "../../src/commands/reload.ts";
+import { reload } from "../../src/commands/reload.ts";
 import type { Config, TlsConfig } from "../../src/config/config.ts";
 import { Log } from "../../src/log.ts";
 import { certificate, type CertificateName } from "../support/certificates/certificates.ts";
@@ -29,8 +29,8 @@ function files(a: CertificateName, b: CertificateName): Record<string, string> {
   };
 }
 
-/** Reloads into a service that was started with `TOML`; gives what was replaced and what was said. */
-function reload(load: () => Config): { replaced: [number, TlsConfig][]; lines: string[] } {
+/** Reloads into a service that was started with `TOML`, or `before`; gives what it came to and what was said. */
+function reloaded(load: () => Config, before = started) {
   const replaced: [number, TlsConfig][] = [];
   const lines: string[] = [];
   const log = new Log({
@@ -39,18 +39,23 @@ function reload(load: () => Config): { replaced: [number, TlsConfig][]; lines: s
     write: (line) => void lines.push(line.trimEnd().replace(/^\S+ /, "")),
     now: () => 0,
   });
-  const config = started;
-  reloadCertificates(load, { config, log, replace: (...one) => void replaced.push(one) });
-  return { replaced, lines };
+  const service = {
+    config: before,
+    reconfigure: (config: Config) => void (service.config = config),
+    replaceCertificates: (...one: [number, TlsConfig]) => void replaced.push(one),
+  };
+  const report = reload(load, { service, log });
+  return { replaced, lines, report, service, log };
 }
 
 const started = load(TOML, { files: files("example.test", "rsa.test") });
 
 Deno.test("a reload gives each listener with TLS what its files hold now", () => {
   const fresh = load(TOML, { files: files("other.test", "wildcard") });
-  const { replaced, lines } = reload(() => fresh);
+  const { replaced, lines } = reloaded(() => fresh);
   assert.deepEqual(replaced, [[0, fresh.listen[0]!.tls], [2, fresh.listen[2]!.tls]]);
   assert.deepEqual(lines, [
+    'info configuration read anew applied="listen[0].tls listen[2].tls"',
     'info certificates read anew listener="{\\"address\\":\\"::1\\",\\"port\\":443}" names="other.test, *.example.test"',
     'info certificates read anew listener="{\\"unix\\":\\"/run/c.sock\\"}" names=*.example.test',
   ]);
@@ -58,48 +63,59 @@ Deno.test("a reload gives each listener with TLS what its files hold now", () =>
 
 Deno.test("a reload with a mistake changes nothing, and tells every mistake with line, key and cure", () => {
   const wrong = { ...files("example.test", "rsa.test"), "/etc/a.key": certificate("client").key };
-  const { replaced, lines } = reload(() => load(`${TOML}bosh = 1`, { files: wrong }));
+  const { replaced, lines } = reloaded(() => load(`${TOML}bosh = 1`, { files: wrong }));
   assert.deepEqual(replaced, []);
   assert.equal(lines.length, 2);
   assert.match(
     lines[0]!,
-    /^error certificates stay as they are mistake="\/etc\/causeway\.toml:5: listen\[0\]\.tls\[0\]\.key: this is not the key of .*; write the two/,
+    /^error the configuration stays as it is mistake="\/etc\/causeway\.toml:5: listen\[0\]\.tls\[0\]\.key: this is not the key of .*; write the two/,
   );
   assert.match(lines[1]!, /:11: listen\[2\]\.bosh: no such key; /);
 });
 
-Deno.test("a reload says that other changes need a restart, and replaces certificates all the same", () => {
-  const now = files("other.test", "wildcard");
-  for (
-    const changed of [
-      `${TOML}[bosh]\nmax_wait = 5`,
-      `log.level = "debug"\n${TOML}`,
-      TOML.replace("port = 443", "port = 443\nmax_connections = 5"),
-    ]
-  ) {
-    const { replaced, lines } = reload(() => load(changed, { files: now }));
-    assert.deepEqual(replaced.map(([index]) => index), [0, 2]);
-    assert.match(lines[0]!, /^warn SIGHUP reads certificates only; .* need a restart$/);
-  }
-  // A listener that is elsewhere now, or without TLS, keeps what it has.
-  const { replaced, lines } = reload(() =>
-    load(TOML.replace("443", "444").replace('tls = { cert = "b.pem", key = "b.key" }', ""), {
-      files: now,
-    })
+Deno.test("a reload applies all but listeners, which are said to want a restart and keep what they have", () => {
+  const moved = TOML.replace("443", "444").replace('tls = { cert = "b.pem", key = "b.key" }', "");
+  const fresh = load(`${moved}[bosh]\nmax_wait = 5\n[log]\nlevel = "debug"\n[domains.a]`, {
+    files: files("other.test", "wildcard"),
+  });
+  const { replaced, lines, report, service, log } = reloaded(() => fresh);
+  assert.deepEqual(report, {
+    applied: ["bosh.max_wait", "log.level", 'domains."a"'],
+    restart: ["listen[0].port", "listen[0].tls", "listen[2].server", "listen[2]"],
+    mistakes: [],
+  });
+  assert.deepEqual(service.config, { ...fresh, listen: started.listen });
+  assert.equal(log.level, "debug");
+  assert.deepEqual(replaced.map(([, tls]) => tls), [
+    started.listen[0]!.tls,
+    started.listen[2]!.tls,
+  ]);
+  assert.deepEqual(lines.slice(0, 2), [
+    'warn this has changed and wants a restart keys="listen[0].port listen[0].tls listen[2].server listen[2]"',
+    'info configuration read anew applied="bosh.max_wait log.level domains.\\"a\\""',
+  ]);
+});
+
+Deno.test("S-006 a reload makes no open proxy of a listener that will be elsewhere after a restart", () => {
+  const before = load('[[listen]]\naddress = "0.0.0.0"\n[domains.a]');
+  const fresh = load('[[listen]]\naddress = "127.0.0.1"\n[log]\nlevel = "debug"');
+  const { report, service, log } = reloaded(() => fresh, before);
+  assert.equal(service.config, before);
+  assert.equal(log.level, "info");
+  assert.match(
+    report.mistakes.join(),
+    /^\{"address":"0\.0\.0\.0".* strangers could reach any .*: restart/,
   );
-  assert.deepEqual(replaced, []);
-  assert.match(lines[0]!, /need a restart$/);
-  assert.equal(lines.length, 1);
 });
 
 Deno.test("a reload finds a listener again when another was written before it", () => {
   const toml = TOML.replace("[[listen]]", "[[listen]]\nport = 81\n[[listen]]");
-  const { replaced } = reload(() => load(toml, { files: files("other.test", "wildcard") }));
+  const { replaced } = reloaded(() => load(toml, { files: files("other.test", "wildcard") }));
   assert.deepEqual(replaced.map(([index]) => index), [0, 2]);
 });
 
 Deno.test("a reload warns of a certificate that no client accepts", () => {
-  const { replaced, lines } = reload(() => load(TOML, { files: files("expired", "rsa.test") }));
+  const { replaced, lines } = reloaded(() => load(TOML, { files: files("expired", "rsa.test") }));
   assert.equal(replaced.length, 2);
   assert.match(lines.at(-1)!, /^warn the certificate of example\.test has expired on /);
 });
@@ -150,7 +166,10 @@ Deno.test("SIGHUP: certificates are swapped under load without a failed request,
   const { code, stderr } = await service.terminate();
   assert.equal(code, 0);
   assert.equal(stderr.match(/certificates read anew/g)?.length, 3, stderr);
-  assert.match(stderr, /certificates stay as they are .*causeway\.toml:3: listen\[0\]\.tls\.key: /);
+  assert.match(
+    stderr,
+    /the configuration stays as it is .*causeway\.toml:3: listen\[0\]\.tls\.key: /,
+  );
   await Deno.remove(folder, { recursive: true });
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { startService } from "../../src/commands/serve.ts";
+import { startService } from "../../src/commands/service.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { Log } from "../../src/log.ts";
 
@@ -123,7 +123,7 @@ Deno.test("S-004 at every start it is said whose stanzas are logged, and what lo
     };
     const write = (line: string) => text += line;
     const log = new Log({ ...config.log, write, now: Date.now });
-    await (await startService(config, { log })).stop();
+    await (await startService(config, { log, load: () => config })).stop();
     return text;
   };
   const trace = ["192.0.2.0/24", "::1/128"];

@@ -1,5 +1,7 @@
 /** A service that makes mistakes which nobody catches; started as a process by a test. */
 import { runService } from "../../src/commands/serve.ts";
+import { loadConfig } from "../../src/config/load.ts";
+import type { Controls } from "../../src/controls.ts";
 import { Log, writeStandardError } from "../../src/log.ts";
 
 const log = new Log({ level: "info", format: "text", write: writeStandardError, now: Date.now });
@@ -20,7 +22,8 @@ await runService(() => {
   setTimeout(() => resolve("http://127.0.0.1:1"), 50);
   return promise.then((url) => ({
     urls: [url],
-    replaceCertificates: () => {},
+    controls: { drain() {}, config: loadConfig({}) } as unknown as Controls,
+    farewell: { sessions: 0, left: 0, returned: 0, lost: 0 },
     stop: () => Promise.resolve(),
   }));
 }, { log, output });

@@ -1,5 +1,6 @@
 /** A service with a page that throws what it was asked with; started as a process by a test. */
-import { runService, startService } from "../../src/commands/serve.ts";
+import { runService } from "../../src/commands/serve.ts";
+import { startService } from "../../src/commands/service.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { Log, writeStandardError } from "../../src/log.ts";
 import type { Handler } from "../../src/server/exchange.ts";
@@ -27,11 +28,14 @@ const handle: Handler = ({ query }) => {
   return { status: 200, headers: {} };
 };
 
-await runService(() => startService(config, { log, pages: [{ path: "/throw", handle }] }), {
-  log,
-  output: {
-    // deno-lint-ignore no-console
-    stdout: (line) => console.log(line),
-    stderr: writeStandardError,
+await runService(
+  () => startService(config, { log, load: () => config, pages: [{ path: "/throw", handle }] }),
+  {
+    log,
+    output: {
+      // deno-lint-ignore no-console
+      stdout: (line) => console.log(line),
+      stderr: writeStandardError,
+    },
   },
-});
+);

@@ -97,11 +97,16 @@ type Reachable = ListenConfig & {
   readonly at: Exclude<ListenConfig["at"], { readonly fd: number }>;
 };
 
+/** What clients come for; the rest is the operator's, and no proxy passes it on. */
+function forClients({ serve }: ListenConfig): Service[] {
+  return serve.filter((service) => ["bosh", "websocket", "discovery"].includes(service));
+}
+
 /** The listener that a proxy can use and that serves most, the first of several. */
 function chooseListener(listeners: readonly ListenConfig[]): Reachable | string {
   const usable = listeners.filter((listen): listen is Reachable => whyNot(listen) === undefined);
   // The order stays among equals.
-  const [best] = usable.toSorted((a, b) => b.serve.length - a.serve.length);
+  const [best] = usable.toSorted((a, b) => forClients(b).length - forClients(a).length);
   return best ??
     `there is no listener for a proxy: ${
       listeners.map(whyNot).join("; ")
@@ -187,7 +192,7 @@ function remarksOnTrust({ at }: Reachable, { http }: Config): string[] {
 }
 
 function remarksOnServices(chosen: ListenConfig, { listen }: Config): string[] {
-  const missing = listen.flatMap(({ serve }) => serve)
+  const missing = listen.flatMap(forClients)
     .filter((service) => !chosen.serve.includes(service));
   return missing.length === 0 ? [] : [
     `the listener that the proxy uses does not serve ${
