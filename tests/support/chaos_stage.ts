@@ -70,10 +70,16 @@ export class ChaosStage implements AsyncDisposable {
   readonly before: ChaosNetwork;
   /** What the connection manager told, but for acknowledgements. */
   readonly events: readonly ManagerEvent[];
+  readonly manager: ConnectionManager;
+  /** Those that play. */
+  clients: readonly ChaosClient[] = [];
   readonly #close: () => Promise<void>;
 
   private constructor(
-    parts: Pick<ChaosStage, "stories" | "random" | "server" | "behind" | "before" | "events">,
+    parts: Pick<
+      ChaosStage,
+      "stories" | "random" | "server" | "behind" | "before" | "events" | "manager"
+    >,
     close: () => Promise<void>,
   ) {
     this.stories = parts.stories;
@@ -82,6 +88,7 @@ export class ChaosStage implements AsyncDisposable {
     this.behind = parts.behind;
     this.before = parts.before;
     this.events = parts.events;
+    this.manager = parts.manager;
     this.#close = close;
   }
 
@@ -105,7 +112,8 @@ export class ChaosStage implements AsyncDisposable {
     });
     const port = Number(new URL(listener.url).port);
     const before = await ChaosNetwork.to(port, weather, random);
-    return new ChaosStage({ stories, random, server, behind, before, events }, async () => {
+    const parts = { stories, random, server, behind, before, events, manager };
+    return new ChaosStage(parts, async () => {
       await before[Symbol.asyncDispose]();
       await manager.shutdown();
       await listener.close();
@@ -123,6 +131,7 @@ export class ChaosStage implements AsyncDisposable {
     const clock = { now: 0 };
     const parts = { port: before.port, clock, random };
     const clients = stories.map((story) => new ChaosClient(story, habits(random), parts));
+    this.clients = clients;
     const playing = new Set<ChaosClient>();
     before.mayBeLate = (octets) => mayBeLate(octets, playing);
     const waiting = clients.values();
@@ -142,6 +151,11 @@ export class ChaosStage implements AsyncDisposable {
     await promise;
     clearInterval(ticking);
     return clients;
+  }
+
+  /** Every client has a session. */
+  get areAllThere(): boolean {
+    return this.clients.every(({ sid }) => sid !== undefined);
   }
 
   /** What the connection manager told of a client's session. */
