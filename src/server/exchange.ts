@@ -67,10 +67,36 @@ export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array<ArrayBuffer> | string | undefined;
+  /** Makes the body, instead of `body`, while it is sent. */
+  readonly source?: BodySource | undefined;
   /** The connection is to end with it. */
   readonly closes?: boolean | undefined;
   /** Whether its client pipelines, where the endpoint knows; a front that minds finds out itself else. */
   readonly pipelines?: boolean | undefined;
+}
+
+/**
+ * A body that is made while it is sent, such as server-sent events. Neither call comes when nobody
+ * takes a body: for HEAD, or when the client has left already.
+ */
+export interface BodySource {
+  /** The head is on its way. Called once at most. */
+  start(body: BodyWriter): void;
+  /**
+   * Nobody takes more: the client has left, or takes nothing for `http.write_timeout`, or the listener
+   * closes. Comes after `start`, once at most and last, and not if the body was ended.
+   */
+  stopped(): void;
+}
+
+/** Calls never throw; when the body has ended or was stopped they do nothing. */
+export interface BodyWriter {
+  /** Sends bytes; they are not the caller's any more. */
+  write(bytes: Uint8Array<ArrayBuffer>): void;
+  /** The body is whole. */
+  end(): void;
+  /** Bytes accepted by `write` and not yet handed to the network: who writes has to mind them. */
+  readonly queuedBytes: number;
 }
 
 /** The answer, or nothing: then `respond` is called later, or has been. */

@@ -6,8 +6,10 @@
 import type { Appointment, Clock, Sleeper } from "../clock.ts";
 import { withoutMapping } from "../config/address.ts";
 import type { ListenConfig } from "../config/config.ts";
+import { DenoStream, Streams } from "./deno_stream.ts";
 import type {
   Answer,
+  BodySource,
   Exchange,
   Handler,
   LossWatcher,
@@ -35,7 +37,8 @@ export async function listenDeno(
   own: DenoOptions,
 ): Promise<Listener> {
   const { at } = listen;
-  const options = { onListen() {}, handler: denoFetch(handle, own) };
+  const streams = new Streams();
+  const options = { onListen() {}, handler: fetchHandler(handle, own, streams) };
   // There is no TLS here.
   const replaceCertificates = () => {};
   if ("unix" in at) {
@@ -44,6 +47,7 @@ export async function listenDeno(
     return {
       url: `http+unix:${at.unix}`,
       async close() {
+        streams.close();
         await server.shutdown();
         await Deno.remove(at.unix).catch(() => {});
       },
@@ -59,15 +63,28 @@ export async function listenDeno(
     tcpBacklog: 4096,
   });
   const url = listenerUrl(listen, server.addr.port);
-  return { url, close: () => server.shutdown(), replaceCertificates };
+  return {
+    url,
+    close() {
+      streams.close();
+      return server.shutdown();
+    },
+    replaceCertificates,
+  };
 }
 
 /** A `Deno.serve` handler around ours; embedders mount it where they like. */
 export function denoFetch(
   handle: Handler,
   own: DenoOptions,
-): (request: Request, info: Deno.ServeHandlerInfo) => Promise<Response> {
-  const options = { ...own, newcomers: new Newcomers(own.clock) };
+): FetchHandler {
+  return fetchHandler(handle, own, new Streams());
+}
+
+type FetchHandler = (request: Request, info: Deno.ServeHandlerInfo) => Promise<Response>;
+
+function fetchHandler(handle: Handler, own: DenoOptions, streams: Streams): FetchHandler {
+  const options = { ...own, newcomers: new Newcomers(own.clock), streams };
   return (request, info) =>
     new Promise((resolve) => {
       const exchange = new DenoExchange(request, info, resolve, options);
@@ -78,8 +95,12 @@ export function denoFetch(
     });
 }
 
-function toResponse(answer: Answer, exchange: Exchange): Response {
-  const { status, headers, body } = answer;
+function toResponse(
+  answer: Answer,
+  exchange: Exchange,
+  body: BodyInit | null | undefined = answer.body,
+): Response {
+  const { status, headers } = answer;
   // `Deno.serve` does not read a second request while the first is held. Clients that pipeline
   // would wait for ever, and take separate connections when they are told to.
   const closes = answer.closes === true ||
@@ -144,7 +165,7 @@ class DenoExchange implements Exchange {
   /** TLS of an embedder's own server is not known here. */
   readonly secure = false;
   readonly #resolve: (response: Response) => void;
-  readonly #options: DenoOptions & { readonly newcomers: Newcomers };
+  readonly #options: InnerOptions;
   #watcher: LossWatcher | undefined;
   /** Among the newcomers. */
   #place = 0;
@@ -156,7 +177,7 @@ class DenoExchange implements Exchange {
     request: Request,
     info: Deno.ServeHandlerInfo,
     resolve: (response: Response) => void,
-    options: DenoOptions & { readonly newcomers: Newcomers },
+    options: InnerOptions,
   ) {
     this.#resolve = resolve;
     this.#options = options;
@@ -212,13 +233,22 @@ class DenoExchange implements Exchange {
 
   respond(answer: Answer): void {
     if (this.#isAnswered) return;
-    const response = this.#upgraded ?? toResponse(answer, this);
+    const { source } = answer;
+    const body = source === undefined ? answer.body : this.#streamed(source);
+    const response = this.#upgraded ?? toResponse(answer, this, body);
     if (this.#upgraded !== undefined) {
       for (const [name, value] of Object.entries(answer.headers)) response.headers.set(name, value);
     }
     this.#isAnswered = true;
     if (this.#watcher !== undefined) this.#options.newcomers.delete(this, this.#place);
     this.#resolve(response);
+  }
+
+  #streamed(source: BodySource): ReadableStream<Uint8Array> {
+    const { streams, onFault } = this.#options;
+    const stream = new DenoStream(source, streams, onFault);
+    if (this.method !== "HEAD") stream.start();
+    return stream.readable;
   }
 
   /** Does a part of the handler's work; what it throws is a mistake of ours. */
@@ -277,6 +307,11 @@ class DenoExchange implements Exchange {
     const socket = new DenoSocket(upgrade.socket, maxMessage, events);
     return { answer: { status: 101, headers: {} }, socket };
   }
+}
+
+interface InnerOptions extends DenoOptions {
+  readonly newcomers: Newcomers;
+  readonly streams: Streams;
 }
 
 /** A body of undeclared length, up to `max` bytes. */

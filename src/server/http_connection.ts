@@ -9,12 +9,21 @@ import { HttpCodec, type Waiting } from "../protocol/http1/codec.ts";
 import type { HttpLimits } from "../protocol/http1/limits.ts";
 import type { Refusal } from "../protocol/http1/refusals.ts";
 import type { Request, Turn } from "../protocol/http1/request.ts";
-import type { Answer, Handler, MessageEvents, NoBody, Peer, UpgradeOptions } from "./exchange.ts";
+import type {
+  Answer,
+  BodySource,
+  Handler,
+  MessageEvents,
+  NoBody,
+  Peer,
+  UpgradeOptions,
+} from "./exchange.ts";
 import { type CommonHeaders, textAnswer } from "./http.ts";
 import { httpDate } from "./http_date.ts";
 import { Outgoing } from "./outgoing.ts";
-import { own, type SocketOwner } from "./owned_socket.ts";
+import { LINGER, own, type SocketOwner } from "./owned_socket.ts";
 import { SocketsExchange } from "./sockets_exchange.ts";
+import { StreamedAnswer } from "./streamed_answer.ts";
 import { WebSocketConnection } from "./websocket_connection.ts";
 
 /** What a connection has from its front. */
@@ -61,13 +70,6 @@ const LIMITS: HttpLimits = {
 
 /** Bytes that may wait behind the last request that is read, before the client has to. */
 const READ_AHEAD = 16_384;
-
-/**
- * How long the client has to close its side when we have closed ours and the network has all that
- * was written (milliseconds). What it still sends is thrown away meanwhile: to close at once would
- * take the answer away with it.
- */
-const LINGER = 2_000;
 
 export class HttpConnection implements SocketOwner {
   readonly peer: Peer;
@@ -175,8 +177,9 @@ export class HttpConnection implements SocketOwner {
   }
 
   /** Writes an answer, or keeps it until it is its turn. */
-  answer(exchange: SocketsExchange, { status, headers, body, closes }: Answer): void {
+  answer(exchange: SocketsExchange, answer: Answer): void {
     if (!this.#exchanges.includes(exchange)) return;
+    const { status, headers, body, source, closes } = answer;
     // Those that are held before it and behind it are to be answered too.
     const isLast = this.#host.isClosing && this.#codec.unanswered === 1;
     let octets;
@@ -185,6 +188,7 @@ export class HttpConnection implements SocketOwner {
         status,
         headers,
         body,
+        source,
         closes: closes === true || isLast,
       });
     } catch (error) {
@@ -304,14 +308,13 @@ export class HttpConnection implements SocketOwner {
     if (octets !== undefined) this.#outgoing.write(octets);
     if (this.#codec.finished) this.#end();
     else if (this.#codec.upgraded) this.#upgrade();
+    else if (this.#codec.source !== undefined) this.#stream(this.#codec.source as BodySource);
     else this.#read();
   }
 
   #upgrade(): void {
     const socket = this.#upgrading!;
-    this.#isGone = true;
-    this.#resume();
-    this.#host.replace(this, socket);
+    this.#handOver(socket);
     try {
       socket.start(this.#codec.rest());
       if (this.#peerEnded) socket.peerEnded();
@@ -319,6 +322,28 @@ export class HttpConnection implements SocketOwner {
       // Whoever answered an earlier request has nothing to do with it.
       socket.fault(error);
     }
+  }
+
+  #stream(source: BodySource): void {
+    if (this.#peerEnded) return this.#end();
+    const client = { socket: this.#socket, tcp: this.#tcp, peer: this.peer };
+    const answer = new StreamedAnswer(this.#host, { ...client, outgoing: this.#outgoing }, source);
+    this.#handOver(answer);
+    // What came behind its request is given up.
+    this.#giveBody("broke-off");
+    this.#forsake();
+    this.#upgrading?.giveUp();
+    try {
+      answer.start();
+    } catch (error) {
+      answer.fault(error);
+    }
+  }
+
+  #handOver(successor: SocketOwner): void {
+    this.#isGone = true;
+    this.#resume();
+    this.#host.replace(this, successor);
   }
 
   // ---- time

@@ -24,6 +24,13 @@ export interface SocketOwner {
   fault(error: unknown): void;
 }
 
+/**
+ * How long the client has to close its side when we have closed ours and the network has all that
+ * was written (milliseconds). What it still sends is thrown away meanwhile: to close at once would
+ * take the answer away with it.
+ */
+export const LINGER = 2_000;
+
 const OWNER = Symbol("owner");
 
 interface Owned {

@@ -12,6 +12,11 @@ export interface Answer {
    */
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | string | undefined;
+  /**
+   * Instead of a body: that follows, of any length, and its end is the connection's (RFC 9112 §6.3).
+   * `HttpCodec.source` is this when the head has gone out.
+   */
+  readonly source?: object | undefined;
   /** The connection is to end after this answer, whatever the client wants. */
   readonly closes?: boolean | undefined;
 }
@@ -34,7 +39,7 @@ export function writeAnswer(
   const body = typeof answer.body === "string" ? encoder.encode(answer.body) : answer.body ?? EMPTY;
   // RFC 9110 §8.6: no Content-Length with 1xx and 204. One with 304 would be that of the answer
   // which was not sent, and nobody here knows it.
-  const counted = status !== 101 && status !== 204 && status !== 304;
+  const counted = status !== 101 && status !== 204 && status !== 304 && answer.source === undefined;
   // RFC 9110 §9.3.2: "The HEAD method is identical to GET except that the server MUST NOT send
   // content in the response."
   const sent = counted && turn.method !== "HEAD" ? body : EMPTY;

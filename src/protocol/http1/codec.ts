@@ -67,6 +67,8 @@ export type Waiting =
  *   // End the connection, when they are sent.
  * } else if (codec.upgraded) {
  *   // From here on the connection is yours: begin with `codec.rest()`.
+ * } else if (codec.source !== undefined) {
+ *   // Send the body that it makes, and end the connection.
  * }
  * ```
  *
@@ -96,6 +98,7 @@ export class HttpCodec {
   #early: readonly WrittenAnswer[] = NO_ANSWERS;
   #finished = false;
   #upgraded = false;
+  #source: object | undefined;
 
   constructor(limits: HttpLimits) {
     this.#limits = limits;
@@ -151,7 +154,7 @@ export class HttpCodec {
     now: string,
     room?: Room,
   ): Uint8Array<ArrayBuffer> | undefined {
-    if (this.#finished || this.#upgraded) return undefined;
+    if (this.#isOver) return undefined;
     if (!this.#turns.includes(turn) || this.#early.some((early) => early.turn === turn)) {
       // What came behind an answer that closes has been given up, and its answer is not missed.
       if (this.#state === "done") return undefined;
@@ -162,10 +165,13 @@ export class HttpCodec {
       throw new TypeError("Cannot change the protocol: the client did not ask for it");
     }
     const unfinished = this.#request === turn && this.#state !== "choice";
-    const closes = answer.closes === true || !turn.persistent || unfinished;
+    const { source } = answer;
+    const closes = answer.closes === true || !turn.persistent || unfinished || source !== undefined;
     const isNext = this.#turns[0] === turn;
     const octets = writeAnswer(turn, answer, { now, closes }, isNext ? room : undefined);
-    const written = { turn, octets, closes, upgrades };
+    // RFC 9110 §9.3.2: an answer to HEAD has no body.
+    const follows = turn.method === "HEAD" ? undefined : source;
+    const written = { turn, octets, closes, upgrades, source: follows };
     if (closes && !upgrades) this.#stop();
     else if (this.#request === turn && !upgrades) this.#expectHead();
     if (!isNext) {
@@ -184,7 +190,7 @@ export class HttpCodec {
 
   /** What the connection waits for, so that whoever drives it can set limits to the time. */
   get waiting(): Waiting {
-    if (this.#finished || this.#upgraded) return "nothing";
+    if (this.#isOver) return "nothing";
     if (this.#state === "body") return "body";
     if (this.#state !== "head" || this.#turns.length >= this.#limits.requests) return "answer";
     return (this.#head?.idle ?? true) && this.unread === 0 ? "request" : "head";
@@ -205,12 +211,21 @@ export class HttpCodec {
     return this.#upgraded;
   }
 
+  /** What makes the body of the last answer, whose head has gone out: the connection ends with it. */
+  get source(): object | undefined {
+    return this.#source;
+  }
+
   /** What came behind the request that changed the protocol; a view like a body. */
   rest(): Uint8Array {
     return this.#upgraded ? this.#input.take() : EMPTY;
   }
 
   // Transitions
+
+  get #isOver(): boolean {
+    return this.#finished || this.#upgraded || this.#source !== undefined;
+  }
 
   #read(): HttpEvent | undefined {
     switch (this.#state) {
@@ -323,8 +338,9 @@ export class HttpCodec {
     for (let sent = first;;) {
       this.#turns = this.#turns.length === 1 ? NO_TURNS : this.#turns.slice(1);
       if (sent.closes || sent.upgrades) {
-        this.#finished = !sent.upgrades;
+        this.#finished = !sent.upgrades && sent.source === undefined;
         this.#upgraded = sent.upgrades;
+        this.#source = sent.source;
         this.#turns = [];
         this.#early = [];
         break;
@@ -391,6 +407,7 @@ interface WrittenAnswer {
   readonly octets: Uint8Array<ArrayBuffer>;
   readonly closes: boolean;
   readonly upgrades: boolean;
+  readonly source: object | undefined;
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

@@ -345,6 +345,31 @@ Deno.test("a refused HEAD is answered without a body", () => {
   assert(connection.answer(turn, { status: 400 })!.endsWith("Connection: close\r\n\r\n"));
 });
 
+// A body that follows
+
+Deno.test("a body that is made while it is sent ends with its connection, in its turn, and HEAD has none", () => {
+  const connection = new Connection();
+  const [first, second] = [connection.request(GET), connection.request(GET)];
+  const [source, other] = [{}, {}];
+  const third = connection.request(GET);
+  assert.equal(connection.answer(third, { source: other, body: "" }), undefined);
+  assert.equal(connection.answer(second, { source, body: "" }), undefined);
+  assert.equal(connection.codec.source, undefined);
+  const octets = connection.answer(first)!;
+  assert(octets.startsWith(OK) && octets.endsWith("Connection: close\r\n\r\n"));
+  assert.doesNotMatch(octets.slice(OK.length), /Content-Length/);
+  assert.equal(connection.codec.source, source);
+  assert.equal(connection.codec.finished, false);
+  assert.equal(connection.codec.waiting, "nothing");
+  assert.deepEqual(connection.feed(GET), []);
+
+  const asked = new Connection();
+  const text = asked.answer(asked.request(GET.replace("GET", "HEAD")), { source, body: "" })!;
+  assert.doesNotMatch(text, /Content-Length/);
+  assert.equal(asked.codec.source, undefined);
+  assert.equal(asked.codec.finished, true);
+});
+
 // Another protocol
 
 const UPGRADE = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\n" +
