@@ -47,6 +47,8 @@ export interface TlsConfig {
   readonly certificates: readonly CertificateConfig[];
   /** PEM certificates of authorities, and then only clients with a certificate of theirs get in; `undefined`: nobody is asked for one. */
   readonly clientCa: string | undefined;
+  /** Absolute paths of the files that all this was read from, passwords of keys among them. */
+  readonly files: readonly string[];
 }
 
 export interface CertificateConfig {

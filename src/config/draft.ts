@@ -36,8 +36,15 @@ export class Draft {
     const { value, path, place, readFile } = written;
     const report: Site["report"] = (message, ...within) =>
       this.fault(path, place(...within), message);
-    const read = key.kind.read(value, { report, readFile });
-    if (read !== undefined) settings.set(name, { value: read, place: place() });
+    const files: string[] = [];
+    const read = key.kind.read(value, {
+      report,
+      readFile(path) {
+        files.push(path);
+        return readFile(path);
+      },
+    });
+    if (read !== undefined) settings.set(name, { value: read, place: place(), files });
   }
 }
 
@@ -52,7 +59,14 @@ export interface Written {
 }
 
 /** The settings of one table by key. */
-export type Settings = Map<string, { readonly value: unknown; readonly place: Place }>;
+export type Settings = Map<string, Setting>;
+
+interface Setting {
+  readonly value: unknown;
+  readonly place: Place;
+  /** Paths, as they are written, of the files that the value was read from. */
+  readonly files: readonly string[];
+}
 
 /** A table that may be there several times. */
 export interface Table {

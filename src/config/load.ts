@@ -3,6 +3,7 @@ import { Draft } from "./draft.ts";
 import { readDocument } from "./file.ts";
 import { whyUnreadable } from "./kinds.ts";
 import { ConfigError } from "./mistakes.ts";
+import { beside } from "./paths.ts";
 import { noFlags, readEnvironment, readFlags } from "./overrides.ts";
 import type { ServeFlags } from "./overrides.ts";
 import { settle } from "./settle.ts";
@@ -54,10 +55,4 @@ function readFileInto(draft: Draft, file: string, readFile: (path: string) => st
     // A path in the file is relative to the file, so that it means the same from everywhere.
     readFile: (path) => readFile(beside(file, path)),
   });
-}
-
-/** A path that is absolute, or relative to the folder of `file`. */
-function beside(file: string, path: string): string {
-  const { dirname, isAbsolute, join } = globalThis.process.getBuiltinModule("node:path");
-  return isAbsolute(path) ? path : join(dirname(file), path);
 }

@@ -6,6 +6,7 @@ import type { Draft, Settings, Table } from "./draft.ts";
 import { domainKeys, sections } from "./keys.ts";
 import type { SingleSection } from "./keys.ts";
 import type { Place } from "./mistakes.ts";
+import { absolute, beside } from "./paths.ts";
 import { nodeCrypto } from "./node_crypto.ts";
 
 /**
@@ -111,8 +112,20 @@ function listenConfig(settings: Settings): ListenConfig {
     server: own.server ?? (local && own.tls === undefined ? "deno" : "sockets"),
     maxConnections: own.max_connections ?? 10_000,
     maxConnectionsPerAddress: own.max_connections_per_address ?? 500,
-    tls: own.tls && { certificates: own.tls, clientCa: own.client_ca },
+    tls: own.tls && {
+      certificates: own.tls,
+      clientCa: own.client_ca,
+      files: filesOf(settings, ["tls", "client_ca"]),
+    },
   };
+}
+
+/** Absolute paths of the files that these keys were read from. */
+function filesOf(settings: Settings, names: readonly string[]): string[] {
+  return names.flatMap((name) => {
+    const setting = settings.get(name);
+    return setting?.files.map((path) => absolute(beside(setting.place.source, path))) ?? [];
+  });
 }
 
 function domainConfig(settings: Settings): DomainConfig {
@@ -190,15 +203,26 @@ function checkServer(draft: Draft, settings: Settings, server: ListenConfig["ser
     });
   }
   if (server === "sockets") return;
-  for (const name of ["fd", "tls", "max_connections", "max_connections_per_address"]) {
-    const setting = settings.get(name);
-    if (setting === undefined) continue;
+  for (const [name, what] of unknownToDeno(settings)) {
     const where = settings.has("server") ? "" : " (which is the default here)";
     draft.mistakes.push({
-      ...setting.place,
-      message: `server = "deno"${where} knows no ${name}; write server = "sockets"`,
+      ...settings.get(name)!.place,
+      message: `server = "deno"${where} knows no ${what}; write server = "sockets"`,
     });
   }
+}
+
+/** Keys of a listener that Deno's server does not know, and what it is that it does not. */
+function unknownToDeno(settings: Settings): [name: string, what: string][] {
+  const names = ["fd", "max_connections", "max_connections_per_address"];
+  const unknown: [string, string][] = names.filter((name) => settings.has(name))
+    .map((name) => [name, name]);
+  const { tls } = values(sections.listen, settings);
+  if (tls === undefined) return unknown;
+  if (settings.has("client_ca")) unknown.push(["client_ca", "client_ca"]);
+  if (settings.has("unix")) unknown.push(["tls", "tls on a unix socket"]);
+  if (tls.length > 1) unknown.push(["tls", "choice among certificates"]);
+  return unknown;
 }
 
 /** Whether the second of two listeners could not be opened. */

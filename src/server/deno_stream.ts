@@ -1,9 +1,29 @@
 import type { BodySource, BodyWriter } from "./exchange.ts";
 
-/** The bodies of a listener that are being made. */
-export class Streams {
+/** What goes on when a server of Deno's has answered: bodies that are being made, and WebSockets. */
+export class Lasting {
   readonly #streams = new Set<DenoStream>();
   #isClosed = false;
+  #sockets = 0;
+  #quiet: () => void = () => {};
+
+  /** WebSockets that are open. */
+  get sockets(): number {
+    return this.#sockets;
+  }
+
+  socketOpened(): void {
+    this.#sockets++;
+  }
+
+  socketClosed(): void {
+    if (--this.#sockets === 0) this.#quiet();
+  }
+
+  /** Calls back whenever the last WebSocket has gone. */
+  whenQuiet(tell: () => void): void {
+    this.#quiet = tell;
+  }
 
   add(stream: DenoStream): void {
     if (this.#isClosed) stream.stop();
@@ -14,7 +34,7 @@ export class Streams {
     this.#streams.delete(stream);
   }
 
-  /** Ends them all, and those to come. */
+  /** Ends all bodies, and those to come. */
   close(): void {
     this.#isClosed = true;
     for (const stream of [...this.#streams]) stream.stop();
@@ -25,15 +45,15 @@ export class Streams {
 export class DenoStream implements BodyWriter {
   readonly readable: ReadableStream<Uint8Array>;
   readonly #source: BodySource;
-  readonly #streams: Streams;
+  readonly #lasting: Lasting;
   readonly #onFault: (error: unknown) => void;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   /** It is neither before its start nor behind its end. */
   #isOpen = false;
 
-  constructor(source: BodySource, streams: Streams, onFault: (error: unknown) => void) {
+  constructor(source: BodySource, lasting: Lasting, onFault: (error: unknown) => void) {
     this.#source = source;
-    this.#streams = streams;
+    this.#lasting = lasting;
     this.#onFault = onFault;
     this.readable = new ReadableStream<Uint8Array>({
       start: (controller) => void (this.#controller = controller),
@@ -45,7 +65,7 @@ export class DenoStream implements BodyWriter {
   start(): void {
     this.#isOpen = true;
     this.#attempt(() => this.#source.start(this));
-    if (this.#isOpen) this.#streams.add(this);
+    if (this.#isOpen) this.#lasting.add(this);
   }
 
   write(bytes: Uint8Array<ArrayBuffer>): void {
@@ -75,7 +95,7 @@ export class DenoStream implements BodyWriter {
   #finish(): boolean {
     if (!this.#isOpen) return false;
     this.#isOpen = false;
-    this.#streams.delete(this);
+    this.#lasting.delete(this);
     return true;
   }
 

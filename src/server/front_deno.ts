@@ -6,7 +6,7 @@
 import type { Appointment, Clock, Sleeper } from "../clock.ts";
 import { withoutMapping } from "../config/address.ts";
 import type { ListenConfig } from "../config/config.ts";
-import { DenoStream, Streams } from "./deno_stream.ts";
+import { DenoStream, Lasting } from "./deno_stream.ts";
 import type {
   Answer,
   BodySource,
@@ -21,6 +21,9 @@ import type {
 } from "./exchange.ts";
 import { type CommonHeaders, pipelines, textAnswer } from "./http.ts";
 import { type Listener, listenerUrl, removeStaleSocket } from "./listener.ts";
+
+/** The platform's default drops connections when many clients come back at once. */
+export const BACKLOG = 4_096;
 
 export interface DenoOptions {
   /** What the front's own answers carry. (Where the platform refuses a request itself, nothing can be added.) */
@@ -37,9 +40,15 @@ export async function listenDeno(
   own: DenoOptions,
 ): Promise<Listener> {
   const { at } = listen;
-  const streams = new Streams();
-  const options = { onListen() {}, handler: fetchHandler(handle, own, streams) };
-  // There is no TLS here.
+  if (listen.tls !== undefined) {
+    if (!("address" in at)) throw new Error("Deno.serve has TLS on TCP addresses only");
+    const { DenoTlsListener } = await import("./deno_tls.ts");
+    const handler = (lasting: Lasting) => fetchHandler(handle, { ...own, lasting, secure: true });
+    return new DenoTlsListener(at, listen.tls, handler, own.clock);
+  }
+  const lasting = new Lasting();
+  const handler = fetchHandler(handle, { ...own, lasting, secure: false });
+  const options = { onListen() {}, handler };
   const replaceCertificates = () => {};
   if ("unix" in at) {
     await removeStaleSocket(at.unix);
@@ -47,7 +56,7 @@ export async function listenDeno(
     return {
       url: `http+unix:${at.unix}`,
       async close() {
-        streams.close();
+        lasting.close();
         await server.shutdown();
         await Deno.remove(at.unix).catch(() => {});
       },
@@ -55,18 +64,17 @@ export async function listenDeno(
     };
   }
   if ("fd" in at) throw new Error("Deno.serve takes no socket that was inherited");
-  // The platform's default backlog drops connections when many clients come back at once.
   const server = Deno.serve({
     ...options,
     hostname: at.address,
     port: at.port,
-    tcpBacklog: 4096,
+    tcpBacklog: BACKLOG,
   });
   const url = listenerUrl(listen, server.addr.port);
   return {
     url,
     close() {
-      streams.close();
+      lasting.close();
       return server.shutdown();
     },
     replaceCertificates,
@@ -74,17 +82,14 @@ export async function listenDeno(
 }
 
 /** A `Deno.serve` handler around ours; embedders mount it where they like. */
-export function denoFetch(
-  handle: Handler,
-  own: DenoOptions,
-): FetchHandler {
-  return fetchHandler(handle, own, new Streams());
+export function denoFetch(handle: Handler, own: DenoOptions): FetchHandler {
+  return fetchHandler(handle, { ...own, lasting: new Lasting(), secure: false });
 }
 
-type FetchHandler = (request: Request, info: Deno.ServeHandlerInfo) => Promise<Response>;
+export type FetchHandler = (request: Request, info: Deno.ServeHandlerInfo) => Promise<Response>;
 
-function fetchHandler(handle: Handler, own: DenoOptions, streams: Streams): FetchHandler {
-  const options = { ...own, newcomers: new Newcomers(own.clock), streams };
+function fetchHandler(handle: Handler, own: ServerOptions): FetchHandler {
+  const options = { ...own, newcomers: new Newcomers(own.clock) };
   return (request, info) =>
     new Promise((resolve) => {
       const exchange = new DenoExchange(request, info, resolve, options);
@@ -162,8 +167,6 @@ class DenoExchange implements Exchange {
   readonly query: string;
   readonly #request: Request;
   readonly #info: Deno.ServeHandlerInfo;
-  /** TLS of an embedder's own server is not known here. */
-  readonly secure = false;
   readonly #resolve: (response: Response) => void;
   readonly #options: InnerOptions;
   #watcher: LossWatcher | undefined;
@@ -191,6 +194,10 @@ class DenoExchange implements Exchange {
     const question = target.indexOf("?");
     this.path = question < 0 ? target : target.slice(0, question);
     this.query = question < 0 ? "" : target.slice(question + 1);
+  }
+
+  get secure(): boolean {
+    return this.#options.secure;
   }
 
   get peer(): Peer {
@@ -245,8 +252,8 @@ class DenoExchange implements Exchange {
   }
 
   #streamed(source: BodySource): ReadableStream<Uint8Array> {
-    const { streams, onFault } = this.#options;
-    const stream = new DenoStream(source, streams, onFault);
+    const { lasting, onFault } = this.#options;
+    const stream = new DenoStream(source, lasting, onFault);
     if (this.method !== "HEAD") stream.start();
     return stream.readable;
   }
@@ -304,14 +311,22 @@ class DenoExchange implements Exchange {
     // Its own option for this knows only lists that are spaced in one way.
     if (protocol !== undefined) upgrade.response.headers.set("sec-websocket-protocol", protocol);
     this.#upgraded = upgrade.response;
-    const socket = new DenoSocket(upgrade.socket, maxMessage, events);
+    const socket = new DenoSocket(upgrade.socket, maxMessage, {
+      events,
+      lasting: this.#options.lasting,
+    });
     return { answer: { status: 101, headers: {} }, socket };
   }
 }
 
-interface InnerOptions extends DenoOptions {
+interface ServerOptions extends DenoOptions {
+  readonly lasting: Lasting;
+  /** TLS of an embedder's own server is not known here. */
+  readonly secure: boolean;
+}
+
+interface InnerOptions extends ServerOptions {
   readonly newcomers: Newcomers;
-  readonly streams: Streams;
 }
 
 /** A body of undeclared length, up to `max` bytes. */
@@ -357,9 +372,13 @@ class DenoSocket implements MessageSocket {
   readonly #socket: WebSocket;
   #closing: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(socket: WebSocket, maxMessage: number, events: MessageEvents) {
+  constructor(socket: WebSocket, maxMessage: number, { events, lasting }: {
+    readonly events: MessageEvents;
+    readonly lasting: Lasting;
+  }) {
     this.maxMessage = maxMessage;
     this.#socket = socket;
+    lasting.socketOpened();
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => {
       if (typeof data !== "string") return events.message(new Uint8Array(data), true);
@@ -370,6 +389,7 @@ class DenoSocket implements MessageSocket {
     };
     socket.onclose = () => {
       clearTimeout(this.#closing);
+      lasting.socketClosed();
       events.closed();
     };
     // What went wrong is told by the close that follows.

@@ -128,7 +128,7 @@ Deno.test("check says whom TLS is for and how long, and warns of certificates th
 
 Deno.test("a certificate that is not valid yet is told too", () => {
   const { cert, key } = certificate("example.test");
-  const tls = { certificates: [{ cert, key }], clientCa: undefined };
+  const tls = { certificates: [{ cert, key }], clientCa: undefined, files: [] };
   const listen = [{ ...loadConfig().listen[0]!, tls }];
   assert.deepEqual(untimelyCertificates({ listen }, Date.now()), []);
   const [warning, ...more] = untimelyCertificates({ listen }, 0);

@@ -138,11 +138,23 @@ Deno.test('server = "deno" takes no key that only "sockets" knows', () => {
       ),
     );
   }
-  assertMistake(
-    `[[listen]]\nserver = "deno"\n${tls}`,
-    /^3: listen\[0\]\.tls: server = "deno" knows no tls; write server = "sockets"$/,
-    { files: tlsFiles },
-  );
+  const files = { ...tlsFiles, "/etc/clients.pem": authority() };
+  for (
+    const [written, what] of [
+      [`${tls}\nunix = "/x"`, "tls: .* knows no tls on a unix socket"],
+      [`${tls.replace("= ", "= [")}, ${tls.replace("tls = ", "")}]`, "tls: .* no choice among .*"],
+      [`${tls}\nclient_ca = "clients.pem"`, "client_ca: .* knows no client_ca"],
+    ] as const
+  ) {
+    assertMistake(
+      `[[listen]]\nserver = "deno"\n${written}`,
+      new RegExp(`^[34]: listen\\[0\\]\\.${what}; write server = "sockets"$`),
+      { files },
+    );
+  }
+  const { listen: [listener] } = load(`[[listen]]\nserver = "deno"\n${tls}`, { files });
+  assert.equal(listener!.server, "deno");
+  assert.equal(listener!.tls!.certificates.length, 1);
   assertMistake(
     "[[listen]]\nmax_connections = 1",
     /^2: .*: server = "deno" \(which is the default here\) knows no max_connections; /,
@@ -156,10 +168,9 @@ Deno.test('server = "deno" takes no key that only "sockets" knows', () => {
 Deno.test("client_ca goes with tls only, and comes out with it", () => {
   const files = { ...tlsFiles, "/etc/clients.pem": authority() };
   const clients = 'client_ca = "clients.pem"';
-  assert.equal(
-    load(`[[listen]]\n${tls}\n${clients}`, { files }).listen[0]!.tls!.clientCa,
-    authority(),
-  );
+  const { listen: [listener] } = load(`[[listen]]\n${tls}\n${clients}`, { files });
+  assert.equal(listener!.tls!.clientCa, authority());
+  assert.deepEqual(listener!.tls!.files, Object.keys(files));
   assertMistake(
     `[[listen]]\n${clients}`,
     /^2: listen\[0\]\.client_ca: clients show certificates in TLS only; write tls too, /,

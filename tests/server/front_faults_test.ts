@@ -310,7 +310,7 @@ async function listen(
 }
 
 function tls(): TlsConfig {
-  return { certificates: [certificate("example.test")], clientCa: undefined };
+  return { certificates: [certificate("example.test")], clientCa: undefined, files: [] };
 }
 
 function fail(error: unknown): never {

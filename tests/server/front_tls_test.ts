@@ -85,7 +85,7 @@ class Front implements AsyncDisposable {
 }
 
 function tlsConfig(name: CertificateName): TlsConfig {
-  return { certificates: [certificate(name)], clientCa: undefined };
+  return { certificates: [certificate(name)], clientCa: undefined, files: [] };
 }
 
 /** A TCP connection that reads, and says when it is closed. */

@@ -85,7 +85,7 @@ function greet(socket: tls.TLSSocket): void {
 }
 
 function config(...names: CertificateName[]): TlsConfig {
-  return { certificates: names.map(certificate), clientCa: undefined };
+  return { certificates: names.map(certificate), clientCa: undefined, files: [] };
 }
 
 const ONE = config("example.test");
