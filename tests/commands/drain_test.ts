@@ -91,28 +91,23 @@ Deno.test("a session that does not end within drain.timeout is told, with status
 Deno.test("SIGHUP applies domains, limits, paths and the log's level while a session goes on, and no half of a wrong file", async () => {
   await withSession('[http]\nheaders = { X-Before = "yes" }', async (service, client) => {
     const before = await Deno.readTextFile(client.file);
-    const reload = async (toml: string) => {
+    const reload = async (toml: string, expected: RegExp) => {
       const said = service.stderr.length;
       await Deno.writeTextFile(client.file, toml);
       service.hangUp();
-      await until(
-        () =>
-          /configuration (?:read anew|stays as it is)/.test(service.stderr.slice(said)) ||
-          undefined,
-        "it has been read",
-      );
-      return service.stderr.slice(said);
+      await until(() => expected.test(service.stderr.slice(said)) || undefined, String(expected));
     };
     const after = before.replace("X-Before", "X-After") +
       '[domains.other]\n[limits]\nsessions = 1\n[log]\nlevel = "debug"\n';
     assert.match(await create(client, "other"), /condition='host-unknown'/);
     // Two mistakes, and much that would be right.
-    const wrong = await reload(after.replace("sessions = 1", "sessions = 0") + "colour = 1\n");
-    assert.match(wrong, /limits\.sessions: 0 is out of range.*\n.*log\.colour: no such key/);
+    await reload(
+      after.replace("sessions = 1", "sessions = 0") + "colour = 1\n",
+      /limits\.sessions: 0 is out of range.*\n.*log\.colour: no such key/,
+    );
     assert.match(await create(client, "other"), /condition='host-unknown'/);
 
-    const right = await reload(after);
-    assert.match(right, /applied="http\.headers limits\.sessions log\.level domains\.\\"other\\""/);
+    await reload(after, /applied="http\.headers limits\.sessions log\.level domains\.\\"other\\""/);
     assert.match(
       await create(client, "other"),
       /condition='internal-server-error' .*\(limits\.sessions\)/,
@@ -124,10 +119,10 @@ Deno.test("SIGHUP applies domains, limits, paths and the log's level while a ses
       null,
     ]);
 
-    const moved = await reload(
+    await reload(
       after.replace("port = 0", "port = 1") + '[bosh]\npath = "/elsewhere"',
+      /wants a restart keys=listen\[0\]\.port\n.*applied=/,
     );
-    assert.match(moved, /wants a restart keys=listen\[0\]\.port\n/);
     // The session is the same, at the path that there is now.
     const here = await fetch(`${client.url}/elsewhere`, {
       method: "POST",
