@@ -54,14 +54,27 @@ export function reload(load: () => Config, { service, log }: Reloading): ReloadR
   return { applied, restart, mistakes: [] };
 }
 
-/** Reads certificates again, with the authorities of clients, and nothing else of the configuration. */
-export function reloadCertificates(load: () => Config, { service, log }: Reloading): void {
+/**
+ * Reads certificates again, with the authorities of clients, and nothing else of the configuration. Returns
+ * whether it has no mistake; they are logged if they are `told`.
+ */
+export function reloadCertificates(
+  load: () => Config,
+  { service, log, told }: Reloading & { readonly told: boolean },
+): boolean {
   const fresh = read(load);
-  if (!("listen" in fresh)) return void refused(fresh, log);
+  if (!("listen" in fresh)) {
+    if (told) refused(fresh, log);
+    return false;
+  }
   const { config } = service;
-  service.reconfigure({ ...config, listen: withCertificates(config.listen, fresh) });
+  const listen = withCertificates(config.listen, fresh);
+  // Who wrote them has perhaps sent a signal as well.
+  if (isDeepStrictEqual(listen, config.listen)) return true;
+  service.reconfigure({ ...config, listen });
   applyCertificates(service, log);
   warn(service.config, log);
+  return true;
 }
 
 /** The configuration, or its mistakes. */
@@ -88,8 +101,10 @@ function withCertificates(
     const now = [listen[index], ...listen].find((other) =>
       isDeepStrictEqual(other?.at, listener.at)
     );
-    // A listener that is to be without TLS, or with it, has to be opened anew.
-    return listener.tls === undefined || now?.tls === undefined
+    // A listener that is to be without TLS, or with it, has to be opened anew; so has one of Deno's server
+    // that is to have what that does not know.
+    return listener.tls === undefined || now?.tls === undefined ||
+        (listener.server === "deno" && now.server === "sockets")
       ? listener
       : { ...listener, tls: now.tls };
   });

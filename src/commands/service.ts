@@ -76,6 +76,7 @@ export async function startService(
       throw new ListenError(whyNot(listen.at, error), { cause: error });
     }
   }
+  let watch: { close(): void } | undefined;
   const service: Service = {
     controls: {
       get state() {
@@ -105,6 +106,7 @@ export async function startService(
     reconfigure: (fresh) => manager.reconfigure(fresh),
     replaceCertificates: (index, tls) => listeners[index]?.replaceCertificates(tls),
     async stop() {
+      watch?.close();
       farewell.sessions = manager.sessions;
       // Held requests are answered first: a front that closes waits for them.
       await within(manager.shutdown(), manager.config.drain.timeout);
@@ -113,6 +115,10 @@ export async function startService(
       await within(Promise.all(listeners.map((listener) => listener.close())), LAST_REQUESTS);
     },
   };
+  if (config.listen.some(({ tls }) => tls !== undefined)) {
+    const { watchCertificates } = await import("./watch_certificates.ts");
+    watch = watchCertificates(load, { service, log });
+  }
   return service;
 }
 

@@ -1,7 +1,7 @@
 import { type Appointment, type Clock, type Sleeper, systemClock } from "../clock.ts";
 
 /** How often the files are looked at (milliseconds). */
-const INTERVAL = 2_000;
+const INTERVAL = 1_000;
 
 /** For how long files that do not fit together are taken for half written (milliseconds). */
 const PATIENCE = 10_000;
@@ -13,15 +13,15 @@ const PATIENCE = 10_000;
 export type TakeFiles = (isFinal: boolean) => boolean;
 
 /**
- * Watches files, absolute paths, and has them taken when some of them have changed and none has changed since
- * for two seconds. They may be written anew, renamed into place, or lie behind symbolic links, of theirs or
+ * Watches files, absolute paths that are asked for each time, and has them taken when some of them have changed and none has changed since
+ * for a second. They may be written anew, renamed into place, or lie behind symbolic links, of theirs or
  * of their folders, that point elsewhere now (certbot, Kubernetes); they may be away for a while.
  *
- * They are looked at every two seconds, for that sees all of these, on every file system; the system's own
+ * They are looked at every second, for that sees all of these, on every file system; the system's own
  * notifications (inotify) tell of folders, and not of what their links lead to.
  */
 export function watchFiles(
-  paths: readonly string[],
+  paths: () => readonly string[],
   take: TakeFiles,
   clock: Clock = systemClock,
 ): { close(): void } {
@@ -29,7 +29,7 @@ export function watchFiles(
 }
 
 class Watch implements Sleeper {
-  readonly #paths: readonly string[];
+  readonly #paths: () => readonly string[];
   readonly #take: TakeFiles;
   readonly #clock: Clock;
   #seen: string;
@@ -37,8 +37,8 @@ class Watch implements Sleeper {
   #changed: number | undefined;
   #appointment: Appointment;
 
-  constructor(paths: readonly string[], take: TakeFiles, clock: Clock) {
-    this.#paths = [...new Set(paths)];
+  constructor(paths: () => readonly string[], take: TakeFiles, clock: Clock) {
+    this.#paths = paths;
     this.#take = take;
     this.#clock = clock;
     this.#seen = this.#look();
@@ -64,12 +64,12 @@ class Watch implements Sleeper {
 
   /** What tells one content of the files from another. */
   #look(): string {
-    return this.#paths.map((path) => {
+    return this.#paths().map((path) => {
       try {
         const { dev, ino, size, mtime, ctime } = Deno.statSync(path);
-        return [dev, ino, size, mtime?.getTime(), ctime?.getTime()].join(" ");
+        return [path, dev, ino, size, mtime?.getTime(), ctime?.getTime()].join(" ");
       } catch {
-        return "none";
+        return path;
       }
     }).join("\n");
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { reload } from "../../src/commands/reload.ts";
+import { reload, reloadCertificates } from "../../src/commands/reload.ts";
 import type { Config, TlsConfig } from "../../src/config/config.ts";
 import { Log } from "../../src/log.ts";
 import { certificate, type CertificateName } from "../support/certificates/certificates.ts";
@@ -118,6 +118,41 @@ Deno.test("a reload warns of a certificate that no client accepts", () => {
   const { replaced, lines } = reloaded(() => load(TOML, { files: files("expired", "rsa.test") }));
   assert.equal(replaced.length, 2);
   assert.match(lines.at(-1)!, /^warn the certificate of example\.test has expired on /);
+});
+
+Deno.test("certificates alone are read anew when their files change; mistakes are told when they are to be", () => {
+  const { service, log, lines, replaced } = reloaded(() => started);
+  for (const taken of [lines, replaced]) taken.length = 0;
+  const take = (load: () => Config, told = false) =>
+    reloadCertificates(load, { service, log, told });
+  const now = files("other.test", "rsa.test");
+  const halfWritten = () => load(TOML, { files: { ...now, "/etc/a.key": "" } });
+  assert.equal(take(halfWritten), false);
+  assert.deepEqual([lines, replaced], [[], []]);
+  assert.equal(take(halfWritten, true), false);
+  assert.match(
+    lines.splice(0).join(),
+    /^error .*\/etc\/causeway\.toml:5: listen\[0\]\.tls\[0\]\.key: /,
+  );
+  assert.equal(take(() => load(`${TOML}[bosh]\nmax_wait = 5`, { files: now })), true);
+  assert.deepEqual(replaced.map(([index]) => index), [0, 2]);
+  assert.deepEqual(service.config, load(TOML, { files: now }));
+  // Whoever wrote them has sent a signal as well.
+  for (const taken of [lines, replaced]) taken.length = 0;
+  assert.equal(take(() => load(TOML, { files: now })), true);
+  assert.deepEqual([lines, replaced], [[], []]);
+});
+
+Deno.test("a listener of Deno's server gets no certificates that it would know the half of", () => {
+  const toml = (server: string, tls: string) => `[[listen]]\nserver = "${server}"\ntls = ${tls}\n`;
+  const one = '{ cert = "a.pem", key = "a.key" }';
+  const now = { files: files("other.test", "wildcard") };
+  const before = load(toml("deno", one), { files: files("example.test", "rsa.test") });
+  assert.equal(reloaded(() => load(toml("deno", one), now), before).replaced.length, 1);
+  const two = `[${one}, { cert = "b.pem", key = "b.key" }]`;
+  const { replaced, report } = reloaded(() => load(toml("sockets", two), now), before);
+  assert.deepEqual(replaced.map(([, tls]) => tls), [before.listen[0]!.tls]);
+  assert.deepEqual(report.restart, ["listen[0].server", "listen[0].tls"]);
 });
 
 Deno.test("SIGHUP: certificates are swapped under load without a failed request, and a mistake keeps them", async () => {
