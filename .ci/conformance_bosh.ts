@@ -46,7 +46,7 @@ export const bosh: readonly Section[] = [
       decided(
         "B-018",
         "HTTP/2 behaves alike",
-        "Deno's front alone, without TLS by prior knowledge. The sockets front speaks HTTP/1.1 and HTTP/1.0 only.",
+        "Deno's front alone, with TLS and, by prior knowledge, without. The sockets front speaks HTTP/1.1 and HTTP/1.0 only.",
       ),
       decided("B-019", "requests over the limit are 413 and end no session"),
     ],

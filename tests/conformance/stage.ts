@@ -21,6 +21,8 @@ export const CREATION =
 
 /** Keys of the tables of a configuration, as TOML. */
 export interface StageOptions {
+  /** Of the listener. */
+  readonly listen?: string;
   readonly http?: string;
   readonly bosh?: string;
   readonly limits?: string;
@@ -55,11 +57,12 @@ export class Stage implements AsyncDisposable {
   }
 
   static async set(options: StageOptions = {}): Promise<Stage> {
-    const { http = "", bosh = "", limits = "", domain = 'tls = "never"', more = "" } = options;
+    const { listen = "", http = "", bosh = "", limits = "", domain = 'tls = "never"', more = "" } =
+      options;
     const { certificate, client } = options;
     const server = await ScriptedServer.listen({ ...(certificate && { certificate }), client });
     const running = await runManager({
-      toml: `[http]\n${http}\n[bosh]\n${bosh}\n[limits]\n${limits}\n` +
+      toml: `[[listen]]\n${listen}\n[http]\n${http}\n[bosh]\n${bosh}\n[limits]\n${limits}\n` +
         `[domains."example.test"]\nconnect = "xmpp://127.0.0.1:${server.port}"\n${domain}\n${more}`,
     });
     return new Stage(server, running);

@@ -10,6 +10,8 @@ export interface H2Request {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Resets the stream when it is aborted; there is no answer then. */
+  readonly signal?: AbortSignal;
 }
 
 /** One connection by HTTP/2, with TLS and ALPN. */
@@ -40,7 +42,7 @@ export class H2Client implements Disposable {
     return this.#session.alpnProtocol;
   }
 
-  send({ method, path, headers, body }: H2Request): Promise<HttpResponse> {
+  send({ method, path, headers, body, signal }: H2Request): Promise<HttpResponse> {
     const { promise, resolve, reject } = Promise.withResolvers<HttpResponse>();
     const stream = this.#session.request({
       ":method": method ?? (body === undefined ? "GET" : "POST"),
@@ -62,6 +64,7 @@ export class H2Client implements Disposable {
       resolve({ version: "2", status, interim: [], headers: received, body });
     });
     stream.on("error", reject);
+    signal?.addEventListener("abort", () => stream.close(http2.constants.NGHTTP2_CANCEL));
     stream.end(body);
     return promise;
   }
