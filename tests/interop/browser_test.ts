@@ -1,6 +1,6 @@
 /** What only a browser does with a page that speaks through a connection manager. */
 import assert from "node:assert/strict";
-import { authorityFile } from "../support/certificates/certificates.ts";
+import { authorityFile, fileOf } from "../support/certificates/certificates.ts";
 import { ACCOUNTS } from "../support/accounts.ts";
 import type { XmppClient } from "../support/clients/client.ts";
 import { PageBrowser, type Visitor } from "../support/clients/page_browser.ts";
@@ -63,11 +63,7 @@ function staged(
       toml: `
         [bosh]
         max_wait = ${WAIT}
-        [upstream]
-        tls = "required"
-        [domains."example.test"]
-        connect = "xmpp://127.0.0.1:${server.port}"
-        ca = "${authorityFile}"
+        ${domain(server)}
       `,
     });
     await using relay = new RecordingRelay(Number(new URL(manager.url).port));
@@ -82,6 +78,17 @@ function staged(
     assert.deepEqual(visitor.mistakes, []);
     assert.deepEqual(visitor.elsewhere, []);
   };
+}
+
+/** Of the configuration. */
+function domain({ port }: Prosody): string {
+  return `
+    [upstream]
+    tls = "required"
+    [domains."example.test"]
+    connect = "xmpp://127.0.0.1:${port}"
+    ca = "${authorityFile}"
+  `;
 }
 
 for (const library of Object.keys(STROPHES) as Strophe[]) {
@@ -252,6 +259,45 @@ onFront(
     const [end] = manager.events.filter((event) => event.type === "session-ended");
     assert.equal(end!.reason, "the client's connection was lost");
   }, { freezes: true }),
+  needs,
+);
+
+onFront(
+  "deno",
+  "B-018 W-001 a page logs in by BOSH over HTTP/2 with TLS, and by WebSocket at the same listener",
+  async () => {
+    const { server, browser } = await (shared ??= start());
+    await using manager = await runManager({
+      toml: `
+        [[listen]]
+        tls = { cert = "${fileOf("example.test.pem")}", key = "${fileOf("example.test.key")}" }
+        [http]
+        headers = { Timing-Allow-Origin = "*" }
+        ${domain(server)}
+      `,
+    });
+    const port = Number(new URL(manager.url).port);
+    await using visitor = await browser.visitor({ exampleTest: port });
+    const tab = await StropheTab.open(visitor, "strophe.js 5", "https://example.test/http-bind");
+    const jid = await tab.logIn("romeo", unique());
+    await tab.send(jid, "one");
+    await tab.receives("one");
+    const protocols = await tab.page.evaluate<string[]>(
+      `performance.getEntriesByType("resource").filter(({ name }) => name.includes("http-bind"))
+        .map(({ nextHopProtocol }) => nextHopProtocol)`,
+    );
+    assert.ok(protocols.length > 3);
+    assert.deepEqual([...new Set(protocols)], ["h2"]);
+    const other = await StropheTab.open(
+      visitor,
+      "strophe.js 5",
+      "wss://example.test/xmpp-websocket",
+    );
+    const jidThere = await other.logIn("juliet", unique());
+    await tab.send(jidThere, "two");
+    await other.receives("two");
+    assert.deepEqual(visitor.mistakes, []);
+  },
   needs,
 );
 
