@@ -30,6 +30,7 @@ export type ManagerEvent =
     readonly type: "upstream-connected";
     readonly session: string;
     readonly domain: string;
+    readonly client: ClientInfo;
     /** `host:port` that was reached. */
     readonly target: string;
     readonly tls: "none" | "starttls" | "direct";
@@ -38,6 +39,7 @@ export type ManagerEvent =
     readonly type: "upstream-failed";
     readonly session: string;
     readonly domain: string;
+    readonly client: ClientInfo;
     /** `host:port`, or the name that was looked up. */
     readonly target: string;
     readonly phase: UpstreamPhase;
@@ -47,7 +49,13 @@ export type ManagerEvent =
     readonly retrying: boolean;
   }
   /** A BOSH client says that it has the responses up to this request's (XEP-0124 §9.2). */
-  | { readonly type: "responses-acknowledged"; readonly session: string; readonly rid: number }
+  | {
+    readonly type: "responses-acknowledged";
+    readonly session: string;
+    readonly domain: string;
+    readonly client: ClientInfo;
+    readonly rid: number;
+  }
   /** Stanzas that never reached the client of a session that ended. */
   | {
     readonly type: "undelivered";
@@ -73,6 +81,8 @@ export type ManagerEvent =
   | {
     readonly type: "trace";
     readonly session: string;
+    readonly domain: string;
+    readonly client: ClientInfo;
     /** To the XMPP server, or from it. */
     readonly direction: "up" | "down";
     /** What it has in all. */
@@ -95,7 +105,13 @@ export type ManagerEvent =
    * A fault of ours: one session ended for it, the process goes on. The message of the error may quote
    * what a client or a server sent: it is not for logs.
    */
-  | { readonly type: "fault"; readonly session: string | undefined; readonly error: unknown };
+  | {
+    readonly type: "fault";
+    /** `undefined`: none could be blamed. */
+    readonly session: string | undefined;
+    readonly client?: ClientInfo;
+    readonly error: unknown;
+  };
 
 /** A limit by its key in the configuration. */
 export type LimitName =

@@ -5,12 +5,19 @@ import type { ClientInfo } from "./upstream/connector.ts";
 /** What a record says beside its message; `undefined` fields are left out. */
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** Where records go and when they were made. */
+/** Where records go, how they look and when they were made. */
 export interface LogOptions extends Pick<LogConfig, "level" | "format"> {
   /** Takes one record with its line end. */
   readonly write: (line: string) => void;
+  /** Waits for nothing: writes what `write` has taken and not written yet. Missing: there is nothing such. */
+  readonly flush?: () => void;
   /** The wall clock: milliseconds since 1970. */
   readonly now: () => number;
+  /**
+   * The lines go to systemd's journal: each begins with its priority (`<6>`, sd-daemon(3)), which the journal
+   * takes off, and text has no time, for the journal has it.
+   */
+  readonly journal?: boolean;
 }
 
 /**
@@ -19,15 +26,30 @@ export interface LogOptions extends Pick<LogConfig, "level" | "format"> {
  * into fields, which can neither end a line nor look like another field.
  */
 export class Log {
-  /** The least that is written; may be changed at any time, as the format. */
+  /** The least that is written, and how; both hold from the next record on. */
   level: LogLevel;
   format: LogConfig["format"];
-  readonly #options: LogOptions;
+  /** Has what was written leave at once, before the process ends. */
+  readonly flush: () => void;
+  readonly #write: (line: string) => void;
+  readonly #now: () => number;
+  readonly #isJournal: boolean;
+  /** The second that was written last (seconds since 1970), as ISO 8601 writes it up to its full stop. */
+  #second = NaN;
+  #secondText = "";
 
-  constructor(options: LogOptions) {
-    this.#options = options;
-    this.level = options.level;
-    this.format = options.format;
+  constructor({ level, format, write, flush = () => {}, now, journal = false }: LogOptions) {
+    this.level = level;
+    this.format = format;
+    this.flush = flush;
+    this.#write = write;
+    this.#now = now;
+    this.#isJournal = journal;
+  }
+
+  /** Whether records of this level are written. */
+  writes(level: LogLevel): boolean {
+    return RANK[level] >= RANK[this.level];
   }
 
   debug(message: string, fields: Fields = {}): void {
@@ -47,14 +69,25 @@ export class Log {
   }
 
   #record(level: LogLevel, message: string, fields: Fields): void {
-    const { write, now } = this.#options;
-    if (LEVELS.indexOf(level) < LEVELS.indexOf(this.level)) return;
-    const time = new Date(now()).toISOString();
-    write(
-      this.format === "json"
-        ? jsonLine({ time, level, message, ...fields })
-        : textLine(`${time} ${level}`, message, fields),
-    );
+    if (!this.writes(level)) return;
+    const priority = this.#isJournal ? PRIORITY[level] : "";
+    if (this.format === "json") {
+      const head = `${priority}{"time":"${this.#time()}","level":"${level}","message":`;
+      return this.#write(jsonLine(head, message, fields));
+    }
+    const time = this.#isJournal ? priority : `${this.#time()} `;
+    this.#write(textLine(`${time}${level} `, message, fields));
+  }
+
+  /** Now, as ISO 8601 writes it; most records come in the second of the one before. */
+  #time(): string {
+    const now = this.#now();
+    const second = Math.floor(now / 1_000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#secondText = new Date(now).toISOString().slice(0, -4);
+    }
+    return `${this.#secondText}${String(Math.floor(now) - second * 1_000).padStart(3, "0")}Z`;
   }
 }
 
@@ -62,60 +95,48 @@ export class Log {
 export function eventLogger(log: Log): EventSink {
   return (event) => {
     switch (event.type) {
-      case "session-created": {
-        const { session, domain, client, userAgent } = event;
-        const fields = { session, domain, ...clientFields(client), agent: userAgent };
-        return log.info("session created", fields);
-      }
+      case "session-created":
+        return log.info("session created", { ...about(event), agent: event.userAgent });
       case "session-ended": {
-        const { session, domain, client, condition, reason } = event;
-        return log.info("session ended", {
-          session,
-          domain,
-          ...clientFields(client),
-          condition,
-          reason,
-          seconds: Math.round(event.duration) / 1000,
-        });
+        const { condition, reason, duration } = event;
+        const seconds = Math.round(duration) / 1000;
+        return log.info("session ended", { ...about(event), condition, reason, seconds });
       }
       case "upstream-connected": {
-        const { session, domain, target, tls } = event;
-        return log.debug("upstream connected", { session, domain, target, tls });
+        const { target, tls } = event;
+        return log.debug("upstream connected", { ...about(event), target, tls });
       }
       case "upstream-failed": {
-        const { session, domain, target, phase, reason, retrying } = event;
-        return log.warn("upstream failed", { session, domain, target, phase, reason, retrying });
+        const { target, phase, reason, retrying } = event;
+        return log.warn("upstream failed", { ...about(event), target, phase, reason, retrying });
       }
       case "responses-acknowledged":
-        return log.debug("responses acknowledged", { session: event.session, rid: event.rid });
+        // Comes with nearly every request.
+        if (!log.writes("debug")) return;
+        return log.debug("responses acknowledged", { ...about(event), rid: event.rid });
       case "undelivered": {
-        const { session, domain, client, payloads } = event;
-        const fields = { session, domain, ...clientFields(client), stanzas: payloads.length };
-        return log.warn("stanzas not delivered", fields);
+        const stanzas = event.payloads.length;
+        return log.warn("stanzas not delivered", { ...about(event), stanzas });
       }
       case "unsent": {
-        const { session, domain, client, to, bytes } = event;
-        return log.warn("bytes not sent", { session, domain, ...clientFields(client), to, bytes });
+        const { to, bytes } = event;
+        return log.warn("bytes not sent", { ...about(event), to, bytes });
       }
       case "trace": {
-        const { session, direction, bytes, xml } = event;
-        return log.debug("stanza", { session, direction, bytes, xml });
+        const { direction, bytes, xml } = event;
+        return log.debug("stanza", { ...about(event), direction, bytes, xml });
       }
       case "limit-reached": {
         const { limit, address, count } = event;
-        const client = address === "" ? undefined : address;
-        return log.warn("limit reached", { limit, times: count, client });
+        return log.warn("limit reached", { limit, times: count, client: known(address) });
       }
       case "handshake-failed": {
         const { address, reason } = event;
-        return log.debug("TLS handshake failed", { client: address, reason });
+        return log.debug("TLS handshake failed", { client: known(address), reason });
       }
       case "fault": {
-        const { session, error } = event;
-        return log.error("fault in Causeway; please report it", {
-          session,
-          error: describeFault(error),
-        });
+        const error = describeFault(event.error);
+        return log.error("fault in Causeway; please report it", { ...about(event), error });
       }
       default:
         event satisfies never;
@@ -123,14 +144,25 @@ export function eventLogger(log: Log): EventSink {
   };
 }
 
-/** Writes to standard error, all of it; a log that nobody takes must not stop the service. */
-export function writeStandardError(line: string): void {
-  let rest = new TextEncoder().encode(line);
-  try {
-    while (rest.length > 0) rest = rest.subarray(Deno.stderr.writeSync(rest));
-  } catch {
-    // There is nowhere left to complain to.
-  }
+/** Whose session it is about: the same fields, in the same order, on every line. */
+function about(
+  { session, domain, client }: {
+    readonly session: string | undefined;
+    readonly domain?: string;
+    readonly client?: ClientInfo | undefined;
+  },
+): Fields {
+  return {
+    session,
+    domain,
+    transport: client?.transport,
+    client: known(client?.address),
+    port: client?.port || undefined,
+  };
+}
+
+function known(address: string | undefined): string | undefined {
+  return address === "" ? undefined : address;
 }
 
 /**
@@ -153,17 +185,10 @@ function framesOf({ message, stack = "" }: Error): string[] {
   return stack.slice(start + message.length).split("\n").filter((line) => /^ {4}at /.test(line));
 }
 
-function clientFields(client: ClientInfo): Fields {
-  return {
-    transport: client.transport,
-    client: client.address === "" ? undefined : client.address,
-    port: client.port === 0 ? undefined : client.port,
-  };
-}
-
 function textLine(head: string, message: string, fields: Fields): string {
-  let line = `${head} ${quote(message).slice(1, -1)}`;
-  for (const [name, value] of Object.entries(fields)) {
+  let line = head + (ASCII.test(message) ? message : quote(message).slice(1, -1));
+  for (const name in fields) {
+    const value = fields[name];
     if (value === undefined) continue;
     const text = typeof value === "string" ? bound(value) : String(value);
     line += ` ${name}=${PLAIN.test(text) ? text : quote(text)}`;
@@ -171,12 +196,19 @@ function textLine(head: string, message: string, fields: Fields): string {
   return `${line}\n`;
 }
 
-function jsonLine(record: Fields): string {
-  const json = JSON.stringify(
-    record,
-    (_, value) => typeof value === "string" ? bound(value) : value,
-  );
-  return `${escapeInvisible(json)}\n`;
+function jsonLine(head: string, message: string, fields: Fields): string {
+  let line = head + jsonText(message);
+  for (const name in fields) {
+    const value = fields[name];
+    if (value === undefined) continue;
+    const json = typeof value === "string" ? jsonText(bound(value)) : JSON.stringify(value);
+    line += `,"${name}":${json}`;
+  }
+  return `${line}}\n`;
+}
+
+function jsonText(text: string): string {
+  return ASCII.test(text) ? `"${text}"` : quote(text);
 }
 
 function quote(text: string): string {
@@ -201,4 +233,15 @@ const LONGEST_VALUE = 4_000;
 /** Values that need no quotes: nothing that could be taken for the next field. */
 const PLAIN = /^[A-Za-z0-9_.:/@%+*[\]-]+$/;
 
-const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+/** Text that is its own JSON. */
+const ASCII = /^[ !#-[\]-~]*$/;
+
+const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+
+/** LOG_DEBUG, LOG_INFO, LOG_WARNING and LOG_ERR of syslog(3). */
+const PRIORITY: Readonly<Record<LogLevel, string>> = {
+  debug: "<7>",
+  info: "<6>",
+  warn: "<4>",
+  error: "<3>",
+};

@@ -2,11 +2,12 @@ import type { Config, ListenConfig } from "../config/config.ts";
 import { loadConfig } from "../config/load.ts";
 import { demoAssets } from "../demo/assets.ts";
 import { startDemoServer } from "../demo/server.ts";
-import { Log, writeStandardError } from "../log.ts";
+import type { Log } from "../log.ts";
 import type { Route } from "../server/http.ts";
 import type { Output } from "./check.ts";
 import { runService } from "./serve.ts";
 import { ListenError, type Service, startService } from "./service.ts";
+import { standardErrorLog } from "./standard_error.ts";
 
 const DOMAIN = "localhost";
 
@@ -25,7 +26,7 @@ const PAGE_HEADERS = {
  * @returns the exit status
  */
 export async function demoCommand(output: Output): Promise<number> {
-  const log = new Log({ level: "info", format: "text", write: writeStandardError, now: Date.now });
+  const log = standardErrorLog({ level: "info", format: "text" });
   const start = async () => {
     const service = await startDemo({ log, port: 5280 });
     const [url] = service.urls;

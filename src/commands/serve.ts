@@ -1,8 +1,9 @@
 import type { Config } from "../config/config.ts";
-import { eventLogger, Log, writeStandardError } from "../log.ts";
+import { eventLogger, type Log } from "../log.ts";
 import { version } from "../version.ts";
 import type { Output } from "./check.ts";
 import { ListenError, type Service, startService } from "./service.ts";
+import { standardErrorLog } from "./standard_error.ts";
 
 /**
  * `causeway serve`: serves until SIGTERM or SIGINT, and then until every session has been told.
@@ -12,7 +13,7 @@ import { ListenError, type Service, startService } from "./service.ts";
  */
 export async function serveCommand(load: () => Config, output: Output): Promise<number> {
   const config = load();
-  const log = new Log({ ...config.log, write: writeStandardError, now: Date.now });
+  const log = standardErrorLog(config.log);
   let service: Service | undefined;
   // Who has no ears for it yet would be ended by it.
   Deno.addSignalListener("SIGHUP", async () => {
@@ -69,7 +70,7 @@ export async function runService(
 /** Leaves the process what time peers have, and ends it; the result is the exit status, by now. */
 function lastFarewells({ farewell }: Runnable, log: Log): number {
   let isTold = false;
-  const end = () => {
+  const end = (): never => {
     const { sessions, left, returned, lost } = farewell;
     const isWhole = left === 0 && lost === 0;
     if (!isTold) {
@@ -78,13 +79,14 @@ function lastFarewells({ farewell }: Runnable, log: Log): number {
       if (isWhole) log.info("shut down", told);
       else log.error("shut down, and something was lost", { ...told, bytes: lost || undefined });
     }
-    return isWhole ? 0 : 1;
+    log.flush();
+    Deno.exit(isWhole ? 0 : 1);
   };
   // Upstream streams have two seconds to be closed by their servers. Who has not answered our
   // closing by then, a server or a WebSocket's client, does not keep the process.
-  Deno.unrefTimer(setTimeout(() => Deno.exit(end()), LAST_FAREWELLS));
+  Deno.unrefTimer(setTimeout(end, LAST_FAREWELLS));
   // Deno 2.9 crashes now and then when it takes itself apart, and the stop would be called a failure.
-  globalThis.addEventListener("unload", () => Deno.exit(end()));
+  globalThis.addEventListener("unload", end);
   return 0;
 }
 

@@ -213,7 +213,7 @@ export class BoshActor implements Actor {
       for (let action; (action = this.#session.poll());) this.#perform(action);
       if (!this.#ended) this.#alarm.set(this.#session.deadline);
     } catch (error) {
-      this.#shell.emit({ type: "fault", session: this.name, error });
+      this.#shell.emit({ type: "fault", session: this.name, client: this.#client, error });
       for (const { upstream } of this.#upstreams) upstream.abort();
       this.#end("internal-server-error", "a fault of the connection manager");
     }
@@ -251,6 +251,8 @@ export class BoshActor implements Actor {
         return this.#shell.emit({
           type: "responses-acknowledged",
           session: this.name,
+          domain: this.#domain,
+          client: this.#client,
           rid: action.rid,
         });
       case "undelivered":

@@ -153,7 +153,7 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
       if (messages.length > 0) this.#socket?.send(messages);
       this.#alarm.set(this.#session.deadline);
     } catch (error) {
-      this.#shell.emit({ type: "fault", session: this.name, error });
+      this.#shell.emit({ type: "fault", session: this.name, client: this.#client, error });
       this.#upstream?.abort();
       this.#socket?.close(1011);
       this.#end("internal-server-error", "a fault of the connection manager");

@@ -446,8 +446,9 @@ class TcpUpstream implements Upstream, ConnectionEvents {
   }
 
   #reached(target: string, tls: "none" | "starttls" | "direct"): void {
-    const { session } = this.#request;
-    this.#options.emit({ type: "upstream-connected", session, domain: this.#domain, target, tls });
+    const { session, client } = this.#request;
+    const domain = this.#domain;
+    this.#options.emit({ type: "upstream-connected", session, domain, client, target, tls });
   }
 
   #report({ phase, target, reason }: Failure, retrying: boolean): void {
@@ -455,6 +456,7 @@ class TcpUpstream implements Upstream, ConnectionEvents {
       type: "upstream-failed",
       session: this.#request.session,
       domain: this.#domain,
+      client: this.#request.client,
       target,
       phase,
       reason,
@@ -467,7 +469,8 @@ class TcpUpstream implements Upstream, ConnectionEvents {
   }
 
   #fault(error: unknown): void {
-    this.#options.emit({ type: "fault", session: this.#request.session, error });
+    const { session, client } = this.#request;
+    this.#options.emit({ type: "fault", session, client, error });
   }
 }
 

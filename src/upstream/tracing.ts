@@ -3,12 +3,12 @@
  * operator's consent to see what is written there, and without what logs somebody in.
  */
 
-import type { EventSink } from "../events.ts";
+import type { EventSink, ManagerEvent } from "../events.ts";
 import type { Restart, StreamEnd, StreamHeader } from "../protocol/stream/c2s.ts";
 import { redacted } from "../protocol/stream/redaction.ts";
 import { NS } from "../protocol/xml/names.ts";
 import type { Declaration, Payload } from "../protocol/xml/payload.ts";
-import type { Connector, Upstream, UpstreamEvents } from "./connector.ts";
+import type { Connector, Upstream, UpstreamEvents, UpstreamRequest } from "./connector.ts";
 
 /** Characters of one stanza that are told. */
 const LONGEST = 4_000;
@@ -22,25 +22,25 @@ export function tracingConnector(
   return {
     open(request, events) {
       if (!isTraced(request.client.address)) return connector.open(request, events);
-      const trace = new Trace(request.session, emit);
+      const trace = new Trace(request, emit);
       return new TracedUpstream(connector.open(request, new TracedEvents(events, trace)), trace);
     },
   };
 }
 
 class Trace {
-  readonly #session: string;
+  readonly #of: Pick<ManagerEvent & { type: "trace" }, "session" | "domain" | "client">;
   readonly #emit: EventSink;
 
-  constructor(session: string, emit: EventSink) {
-    this.#session = session;
+  constructor({ session, opening, client }: UpstreamRequest, emit: EventSink) {
+    this.#of = { session, domain: opening.to, client };
     this.#emit = emit;
   }
 
   tell(direction: "up" | "down", content: Uint8Array, inherited: readonly Declaration[]): void {
     for (const { bytes, xml } of redacted(content, inherited)) {
       const text = xml.length > LONGEST ? `${xml.slice(0, LONGEST - 1)}…` : xml;
-      this.#emit({ type: "trace", session: this.#session, direction, bytes, xml: text });
+      this.#emit({ type: "trace", ...this.#of, direction, bytes, xml: text });
     }
   }
 }

@@ -1,14 +1,15 @@
 /** A service that makes mistakes which nobody catches; started as a process by a test. */
 import { runService } from "../../src/commands/serve.ts";
+import { standardErrorLog } from "../../src/commands/standard_error.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Controls } from "../../src/controls.ts";
-import { Log, writeStandardError } from "../../src/log.ts";
 
-const log = new Log({ level: "info", format: "text", write: writeStandardError, now: Date.now });
+const log = standardErrorLog({ level: "info", format: "text" });
 const output = {
   // deno-lint-ignore no-console
   stdout: (line: string) => console.log(line),
-  stderr: writeStandardError,
+  // deno-lint-ignore no-console
+  stderr: (line: string) => console.error(line),
 };
 
 await runService(() => {

@@ -2,13 +2,13 @@
 import { runService } from "../../src/commands/serve.ts";
 import { startService } from "../../src/commands/service.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { Log, writeStandardError } from "../../src/log.ts";
+import { standardErrorLog } from "../../src/commands/standard_error.ts";
 import type { Handler } from "../../src/server/exchange.ts";
 
 const defaults = loadConfig({});
 const listen = [{ ...defaults.listen[0]!, at: { address: "127.0.0.1", port: 0 } }];
 const config = { ...defaults, listen };
-const log = new Log({ level: "debug", format: "text", write: writeStandardError, now: Date.now });
+const log = standardErrorLog({ level: "debug", format: "text" });
 
 const handle: Handler = ({ query }) => {
   switch (query.split("&")[0]) {
@@ -35,7 +35,8 @@ await runService(
     output: {
       // deno-lint-ignore no-console
       stdout: (line) => console.log(line),
-      stderr: writeStandardError,
+      // deno-lint-ignore no-console
+      stderr: (line) => console.error(line),
     },
   },
 );

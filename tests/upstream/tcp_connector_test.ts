@@ -80,7 +80,7 @@ class Session {
     }).open({
       opening: { to: "example.test", version: "1.0", ...opening },
       session: "s1",
-      client: { address: "127.0.0.1", port: 1, transport: "bosh" },
+      client: CLIENT,
     }, events);
   }
 
@@ -130,6 +130,8 @@ async function greet(connection: ScriptedConnection): Promise<void> {
   connection.write(streamHeader("up") + SHOWN);
 }
 
+const CLIENT = { address: "127.0.0.1", port: 1, transport: "bosh" } as const;
+
 const IN_CLEAR = { settings: { tls: "never" } } as const;
 
 function socketTest(name: string, fn: () => Promise<void>, program?: string): void {
@@ -165,6 +167,7 @@ socketTest("U-005 U-009 U-016 a stream comes up through STARTTLS", async () => {
     type: "upstream-connected",
     session: "s1",
     domain: "example.test",
+    client: CLIENT,
     target: `127.0.0.1:${server.port}`,
     tls: "starttls",
   }]);
@@ -578,7 +581,12 @@ socketTest(
     connection.write("<bug/>");
     assert.match(await session.until("ended"), /lost: an internal error/);
     await connection.expectEnd();
-    assert.deepEqual(session.events.slice(1), [{ type: "fault", session: "s1", error }]);
+    assert.deepEqual(session.events.slice(1), [{
+      type: "fault",
+      session: "s1",
+      client: CLIENT,
+      error,
+    }]);
   },
 );
 
@@ -689,6 +697,7 @@ socketTest(
       type: "upstream-connected",
       session: "s1",
       domain: "example.test",
+      client: CLIENT,
       target: `b.example.test:${second.port}`,
       tls: "direct",
     });

@@ -66,8 +66,9 @@ Deno.test("S-004 the stream of a client that is traced goes through, and every p
     "flow true",
     "ended closed",
   ]);
+  const client = { address: "192.0.2.1", port: 1, transport: "bosh" };
   const trace = (direction: "up" | "down", bytes: number, xml: string) => (
-    { type: "trace", session: "s1", direction, bytes, xml }
+    { type: "trace", session: "s1", domain: "example.test", client, direction, bytes, xml }
   );
   assert.deepEqual(told, [
     trace("down", 18, "<stream:features/>"),
