@@ -2,7 +2,8 @@ import type { Config } from "../config/config.ts";
 import { eventLogger, type Log } from "../log.ts";
 import { version } from "../version.ts";
 import type { Output } from "./check.ts";
-import { ListenError, type Service, startService } from "./service.ts";
+import { LAST_REQUESTS, ListenError, type Service, startService } from "./service.ts";
+import type { ServiceManager } from "./service_manager.ts";
 import { standardErrorLog } from "./standard_error.ts";
 
 /**
@@ -14,30 +15,46 @@ import { standardErrorLog } from "./standard_error.ts";
 export async function serveCommand(load: () => Config, output: Output): Promise<number> {
   const config = load();
   const log = standardErrorLog(config.log);
+  const systemd = await serviceManager(log);
   let service: Service | undefined;
   // Who has no ears for it yet would be ended by it.
   Deno.addSignalListener("SIGHUP", async () => {
     if (service === undefined) return;
+    systemd?.reloading();
     try {
       await service.controls.reload();
     } catch (error) {
       eventLogger(log)({ type: "fault", session: undefined, error });
+    } finally {
+      systemd?.reloaded();
     }
   });
   const start = async () => service = await startService(config, { log, load });
-  return await runService(start, { log, output });
+  return await runService(start, { log, output, systemd });
+}
+
+/** The service manager that has started this process and wants to hear from it, if one has. */
+async function serviceManager(log: Log): Promise<ServiceManager | undefined> {
+  const environment = Deno.env.toObject();
+  if (environment.NOTIFY_SOCKET === undefined) return undefined;
+  const { ServiceManager } = await import("./service_manager.ts");
+  return ServiceManager.connect(environment, log);
 }
 
 /** Milliseconds that peers have to answer when everything is closed. */
 const LAST_FAREWELLS = 2_500;
 
 /** What a command needs of a service to run it. */
-export type Runnable = Pick<Service, "urls" | "controls" | "stop" | "farewell">;
+export type Runnable = Pick<Service, "urls" | "controls" | "describe" | "stop" | "farewell">;
 
 /** Starts a service, says where it listens, and stops it when the process is told to end. */
 export async function runService(
   start: () => Promise<Runnable>,
-  { log, output }: { readonly log: Log; readonly output: Output },
+  { log, output, systemd }: {
+    readonly log: Log;
+    readonly output: Output;
+    readonly systemd?: ServiceManager | undefined;
+  },
 ): Promise<number> {
   // What nobody catches, in a timer or a promise, is a mistake of ours: it is told, and the process
   // goes on.
@@ -57,13 +74,16 @@ export async function runService(
     return 1;
   }
   for (const url of service.urls) output.stdout(`causeway ${version} listening on ${url}`);
+  systemd?.ready(service.describe);
   const signal = await told;
   const { controls } = service;
   controls.drain();
-  const { delay } = controls.config.drain;
+  const { delay, timeout } = controls.config.drain;
+  systemd?.stopping(delay + timeout + LAST_REQUESTS + LAST_FAREWELLS);
   log.info("shutting down", { signal, delay: delay === 0 ? undefined : delay / 1000 });
   if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
   await service.stop();
+  systemd?.close();
   return lastFarewells(service, log);
 }
 

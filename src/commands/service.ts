@@ -10,7 +10,7 @@ import { untimelyCertificates } from "./untimely.ts";
 import { UNVERIFIED, unverifiedDomains } from "./unverified.ts";
 
 /** Milliseconds that requests which are not complete have, when everything else is over. */
-const LAST_REQUESTS = 1_000;
+export const LAST_REQUESTS = 1_000;
 
 /** What `log.trace` means, for the operator who wrote it, perhaps a while ago. */
 const TRACED = "log.trace: what these clients say and are told is written to this log";
@@ -21,6 +21,8 @@ export interface Service extends Reloadable {
   readonly controls: Controls;
   /** Addresses that accept, as `http://host:port` or `http+unix:path`. */
   readonly urls: readonly string[];
+  /** Its state in a few words. */
+  readonly describe: () => string;
   /** Ends every session and stops listening; settles when all is answered, or its time is over. */
   stop(): Promise<void>;
   /** What the end has come to so far. */
@@ -100,6 +102,7 @@ export async function startService(
     },
     urls: listeners.map((listener) => listener.url),
     farewell,
+    describe: () => `${manager.state}, ${manager.sessions} sessions`,
     get config() {
       return manager.config;
     },

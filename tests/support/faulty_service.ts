@@ -23,6 +23,7 @@ await runService(() => {
   setTimeout(() => resolve("http://127.0.0.1:1"), 50);
   return promise.then((url) => ({
     urls: [url],
+    describe: () => "at fault",
     controls: { drain() {}, config: loadConfig({}) } as unknown as Controls,
     farewell: { sessions: 0, left: 0, returned: 0, lost: 0 },
     stop: () => Promise.resolve(),
