@@ -1,3 +1,4 @@
+import { freePort } from "./free_port.ts";
 import { programPath } from "./programs.ts";
 
 /**
@@ -77,11 +78,4 @@ export class NameServer {
 
 function isStarted(line: string): boolean {
   return line.includes("started, version");
-}
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
 }
