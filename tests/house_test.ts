@@ -73,6 +73,17 @@ Deno.test("the check of purity sees what is impure", async () => {
   }
 });
 
+Deno.test("a test file that starts a browser, or measures its process, says that it runs apart", async () => {
+  for await (const file of filesIn("tests")) {
+    if (!file.endsWith("_test.ts")) continue;
+    const text = await Deno.readTextFile(join(ROOT, file));
+    const isBusy = /^import [^;]*\b(?:chromium|PageBrowser|everyClient|PressureStage)\b/m;
+    if (isBusy.test(text)) {
+      assert.match(text, /^\/\/ Runs apart: /m, file);
+    }
+  }
+});
+
 Deno.test("no source file is longer than 500 lines", async () => {
   for (const file of await sources()) {
     const lines = (await Deno.readTextFile(join(ROOT, file))).split("\n").length;
@@ -90,15 +101,16 @@ async function check(files: readonly string[]): Promise<{ code: number; stderr: 
 
 async function sources(): Promise<string[]> {
   const files: string[] = ["main.ts"];
-  async function walk(folder: string): Promise<void> {
-    for await (const entry of Deno.readDir(join(ROOT, folder))) {
-      const path = `${folder}/${entry.name}`;
-      if (entry.isDirectory) await walk(path);
-      else if (entry.name.endsWith(".ts")) files.push(path);
-    }
-  }
-  await walk("src");
+  for await (const file of filesIn("src")) if (file.endsWith(".ts")) files.push(file);
   return files;
+}
+
+async function* filesIn(folder: string): AsyncIterable<string> {
+  for await (const { name, isDirectory } of Deno.readDir(join(ROOT, folder))) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) yield* filesIn(path);
+    else yield path;
+  }
 }
 
 /** Static and dynamic imports and re-exports, of types too. */

@@ -4,6 +4,7 @@
  *
  * PRESSURE_MB says how many megabytes are poured; the bounds do not depend on it.
  */
+// Runs apart: it looks at how much its process grows.
 import assert from "node:assert/strict";
 import type { BoshClient } from "../support/bosh_client.ts";
 import { onBothFronts, onFront } from "../support/fronts.ts";

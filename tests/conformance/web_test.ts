@@ -2,6 +2,7 @@
  * What a web browser may do with our answers: read that there is one, from pages of all origins that
  * may, and never run or show one.
  */
+// Runs apart: a browser takes all processors that there are.
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { type Browser, chromium } from "playwright-core";

@@ -1,3 +1,4 @@
+// Runs apart: a browser takes all processors that there are.
 import assert from "node:assert/strict";
 import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 import { startDemo } from "../../src/commands/demo.ts";

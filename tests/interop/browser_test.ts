@@ -1,4 +1,5 @@
 /** What only a browser does with a page that speaks through a connection manager. */
+// Runs apart: a browser takes all processors that there are.
 import assert from "node:assert/strict";
 import { authorityFile, fileOf } from "../support/certificates/certificates.ts";
 import { ACCOUNTS } from "../support/accounts.ts";

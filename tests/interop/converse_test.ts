@@ -1,4 +1,5 @@
 /** Converse as people use it: what is not on the screen is not looked for there. */
+// Runs apart: a browser takes all processors that there are.
 import assert from "node:assert/strict";
 import { authorityFile, fileOf } from "../support/certificates/certificates.ts";
 import { PageBrowser } from "../support/clients/page_browser.ts";

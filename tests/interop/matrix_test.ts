@@ -1,4 +1,5 @@
 /** Every client that people use, over each of its transports, at every server that they use. */
+// Runs apart: a browser takes all processors that there are.
 import assert from "node:assert/strict";
 import type { ClientKind } from "../support/clients/client.ts";
 import { everyClient } from "../support/clients/every.ts";
