@@ -1,15 +1,13 @@
 /**
  * `deno task test`: all tests, in half the time that they take one after the other, for they mostly wait.
  *
- * Two processes run beside each other. One has most of the files, several at a time, each in a thread of its own. The
- * other has one file at a time: those whose tests have a browser, which takes all processors that there are, and
- * those that measure their process. Such a file has a line that begins with `// Runs apart: ` and says why.
+ * Two processes run beside each other. One has most of the files, as many at a time as there are processors (or as
+ * `DENO_JOBS` says), each in a thread of its own. The other has one file at a time: those whose tests have a browser,
+ * which takes all processors that there are, and those that measure their process. Such a file has a line that begins with `// Runs apart: ` and says why.
  *
  * Arguments are those of `deno test`. With a path among them it is no more than `deno test` with these.
  */
 const APART = /^\/\/ Runs apart: /m;
-/** Files at a time. */
-const JOBS = Deno.env.get("DENO_JOBS") ?? String(navigator.hardwareConcurrency + 1);
 
 const args = [...Deno.args];
 if (args.some((arg) => !arg.startsWith("-") && exists(arg))) {
@@ -37,10 +35,7 @@ for (const say of said) say();
 Deno.exit(Math.max(...codes));
 
 function start(args: readonly string[]): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: ["test", "-A", ...args],
-    env: { DENO_JOBS: JOBS },
-  }).spawn();
+  return new Deno.Command(Deno.execPath(), { args: ["test", "-A", ...args] }).spawn();
 }
 
 async function listen(stream: ReadableStream<Uint8Array>, say: (bytes: Uint8Array) => number) {

@@ -30,7 +30,8 @@ export class FloodProbe {
   /** Logs in. */
   static async start(url: string): Promise<FloodProbe> {
     const bosh = new BoshClient(`${url}/http-bind`, { patience: PATIENCE });
-    const attributes = "wait='60' hold='1' ver='1.11' xmpp:version='1.0'";
+    // It is not to end as those do that the flood leaves behind.
+    const attributes = "wait='60' hold='1' inactivity='60' ver='1.11' xmpp:version='1.0'";
     const created = await bosh.create(`to='${SERVERS.echo}' ${attributes}`);
     assert.match(created.text, /<mechanism>PLAIN/);
     assert.match((await bosh.ask("", AUTH)).text, /<success /);
