@@ -6,6 +6,9 @@ import { nodeCrypto } from "./node_crypto.ts";
 import { nearest } from "./suggest.ts";
 import { isVersion3 } from "./x509.ts";
 
+/** How a certificate is written. */
+const TABLE = '{ cert = "fullchain.pem", key = "privkey.pem" }';
+
 /**
  * `{ cert = "…", key = "…", key_password_file = "…" }`, or a list of such tables; read to the
  * certificates and the keys themselves.
@@ -27,11 +30,13 @@ export const serverCertificates: Kind<readonly CertificateConfig[]> = {
     }
     return certificates.length === tables.length ? certificates : undefined;
   },
+  expects: `${TABLE}, with key_password_file if the key is locked; or a list of such tables`,
   fromText: (text) => text,
 };
 
 /** Path of a file with the PEM certificates of authorities; read to the certificates themselves. */
 export const authorityFile: Kind<string> = {
+  expects: certificateFile.expects,
   read(value, site) {
     const certificates = certificateFile.read(value, site);
     const blocks = certificates?.split(/(?<=-----END CERTIFICATE-----\n)/) ?? [];
@@ -55,7 +60,7 @@ export function namesOf(cert: string): string[] {
 }
 
 const KEYS = ["cert", "key", "key_password_file"];
-const RIGHT = 'write { cert = "fullchain.pem", key = "privkey.pem" }';
+const RIGHT = `write ${TABLE}`;
 
 function readCertificate(table: unknown, site: Site): CertificateConfig | undefined {
   if (!isTable(table)) return site.report(`${show(table)} is not a table; ${RIGHT}`);

@@ -27,7 +27,7 @@ connect = "http://example.org"
 tls = "sometimes"
 `),
     [
-      '1: domain_default: "exa mple.org" is not a domain name; write one, such as "example.org"',
+      '1: domain_default: "exa mple.org" is not a domain name; write a domain, such as "example.org"',
       "2: opne_proxy: no such key; did you mean open_proxy?",
       "6: listen[0].port: 70000 is out of range; write a whole number from 0 to 65535",
       "9: listen[1].adress: no such key; did you mean address?",
