@@ -2,6 +2,7 @@
  * Writes the tables of docs/configure.md from the configuration's schema: every key with what it is for,
  * what it takes, what holds when it is not written, how else it is set, and whether a reload applies it.
  */
+import { wantsRestart } from "../src/commands/changed_keys.ts";
 import { domainKeys, type Key, sections, singleSections } from "../src/config/keys.ts";
 import { keyPath } from "../src/config/draft.ts";
 import { variableOf } from "../src/config/overrides.ts";
@@ -33,12 +34,6 @@ const OTHER_WAYS: Readonly<Record<string, string>> = {
   "log.level": "`CAUSEWAY_LOG_LEVEL`, `--log-level`",
   "log.format": "`CAUSEWAY_LOG_FORMAT`, `--log-format`",
 };
-
-/** Whether a changed key holds after a reload (SIGHUP), by its path (`bosh.max_wait`). */
-export function reloads(path: string): boolean {
-  if (path === "listen.tls" || path === "listen.client_ca") return true;
-  return !path.startsWith("listen.") && path !== "admin.path";
-}
 
 /** The page with the tables as they should be now. Throws when it has no place for them. */
 export function configurationPage(page: string): string {
@@ -73,7 +68,7 @@ function row(section: keyof typeof sections, name: string, key: Key<unknown>): s
     marked(key.kind.expects.replace(/^a whole number from /, "")),
     key.default === undefined ? "–" : `\`${toml(key.default)}\``,
     OTHER_WAYS[path] ?? (single ? `\`${variableOf(path)}\`` : "–"),
-    reloads(path) ? "yes" : "restart",
+    wantsRestart(path) ? "restart" : "yes",
   ]);
 }
 

@@ -1,5 +1,6 @@
 /** What the handbook shows of the running program, and the configurations of balancers in it. */
 import assert from "node:assert/strict";
+import { until } from "./support/patience.ts";
 import { haveProgram, programPath } from "./support/programs.ts";
 import { ServeProcess } from "./support/serve_process.ts";
 
@@ -28,6 +29,38 @@ Deno.test("docs/install.md: the first start goes as it says", async () => {
   }
 });
 
+Deno.test("docs/run.md: a reload and the end are told as it says", async () => {
+  const page = await Deno.readTextFile(new URL("run.md", DOCS));
+  const [, stopping = "", reload = ""] = page.split(/^## (?:Stopping|Reload)$/m);
+  const file = await Deno.makeTempFile({ suffix: ".toml" });
+  const write = (port: number, sessions: number, connect: string) =>
+    Deno.writeTextFile(
+      file,
+      `limits.sessions = ${sessions}\n[[listen]]\nport = ${port}\n` +
+        `[domains."example.org"]\nconnect = "${connect}"\n`,
+    );
+  try {
+    await write(0, 10, "xmpp://127.0.0.1:1");
+    await using program = new ServeProcess(["serve", "--config", file]);
+    await program.url;
+    await write(1, 11, "xmpp://127.0.0.1:2");
+    program.hangUp();
+    const shown = blockOf(reload, "text").split("\n").map(withoutTime);
+    await until(
+      () => shown.every((line) => program.stderr.includes(line)) || undefined,
+      "the reload is told",
+    );
+    const { code, stderr } = await program.terminate();
+    assert.equal(code, 0);
+    const end = /```text\n([^]*?)```/.exec(stopping)![1]!.trim().split(/\n\s*/).map(withoutTime);
+    const messages = end.map((line) => line.replace(/(?: \w+=\S+)+$/, ""));
+    const told = stderr.trim().split("\n").slice(-2).map(withoutTime);
+    assert.deepEqual(told.map((line) => line.replace(/(?: \w+=\S+)+$/, "")), messages);
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
 Deno.test({
   name: "docs/run.md: nginx takes what it shows of several nodes",
   ...haveProgram("nginx"),
@@ -51,6 +84,10 @@ Deno.test({
     await accepts("haproxy", (file) => ["-c", "-f", file], [...defaults, ...frontend, backend]);
   },
 });
+
+function withoutTime(line: string): string {
+  return line.replace(/^\S+Z /, "");
+}
 
 function timeouts(names: readonly string[]): string[] {
   return names.map((name) => `timeout ${name} 90s`);
