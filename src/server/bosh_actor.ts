@@ -12,6 +12,7 @@ import type { StreamEnd, StreamHeader, StreamOpening } from "../protocol/stream/
 import type { Payload } from "../protocol/xml/payload.ts";
 import type { ClientInfo, Upstream, UpstreamEvents } from "../upstream/connector.ts";
 import type { Actor } from "./registry.ts";
+import type { SessionDescription, SessionTap } from "./session_description.ts";
 import { randomName, type SessionShell } from "./session_shell.ts";
 import { chooseStream, type StreamTarget } from "./stream_choice.ts";
 
@@ -85,6 +86,7 @@ export class BoshActor implements Actor {
   #target: StreamTarget | undefined;
   #nextRequest = 0;
   #ended = false;
+  tap: SessionTap | undefined = undefined;
 
   /** Opens a session; the creation request is answered to `asker`. */
   constructor(shell: SessionShell, init: BoshCreation, asker: Asker) {
@@ -158,6 +160,30 @@ export class BoshActor implements Actor {
     this.#input((now) => this.#session.shutdown(now));
   }
 
+  end(reason: string): void {
+    this.#input((now) => this.#session.shutdown(now, { condition: "policy-violation", reason }));
+  }
+
+  describe(): SessionDescription {
+    const bosh = this.#session.describe();
+    return {
+      session: this.name,
+      client: this.#client,
+      isTls: this.isTls,
+      domain: this.#domain,
+      created: this.#created,
+      state: bosh.state,
+      heard: Math.max(this.#created, bosh.heard),
+      streams: bosh.streams,
+      held: bosh.held,
+      up: this.#upstreams.reduce((bytes, { upstream }) => bytes + upstream.queuedBytes, 0),
+      down: bosh.waiting,
+      isScript: this.isScript,
+      isLegacy: this.#isLegacy,
+      bosh,
+    };
+  }
+
   /** For its alarm. */
   wake(): void {
     this.#input((now) => this.#session.handleTimeout(now));
@@ -170,6 +196,7 @@ export class BoshActor implements Actor {
   }
 
   deliver(stream: string, payloads: readonly Payload[]): void {
+    this.tap?.delivered(payloads);
     this.#input((now) => this.#session.deliver(now, stream, payloads));
   }
 
@@ -235,6 +262,7 @@ export class BoshActor implements Actor {
         return this.#upstream(action.stream)?.restart({ attributes: action.attributes });
       case "send": {
         const upstream = this.#upstream(action.stream);
+        this.tap?.sent(action.content);
         upstream?.send(action.content);
         if ((upstream?.queuedBytes ?? 0) > this.#shell.config.limits.queuedBytes) {
           this.#session.congested(this.#shell.clock.now());
@@ -305,6 +333,7 @@ export class BoshActor implements Actor {
     const waiting = this.#waiting;
     this.#waiting = NONE;
     for (const { asker } of waiting) asker.respond({ status: 200, body });
+    this.tap?.ended(condition, reason);
     emit({
       type: "session-ended",
       session: this.name,

@@ -2,11 +2,20 @@ import type { Clock } from "../clock.ts";
 import type { ServiceState } from "../controls.ts";
 import type { TerminalCondition } from "../protocol/bosh/conditions.ts";
 import type { BoshActor } from "./bosh_actor.ts";
+import type { SessionDescription, SessionTap } from "./session_description.ts";
 import type { SessionLimits, SessionRefusal } from "./session_limits.ts";
 
-/** Anything that has a session to end when the connection manager goes down. */
+/** Anything that has a session. */
 export interface Actor {
+  /** The session in logs and events. */
+  readonly name: string;
+  /** Who watches what goes through it; nearly always nobody does. */
+  tap: SessionTap | undefined;
+  /** The connection manager goes down. */
   shutdown(): void;
+  /** An operator ends it with `policy-violation`; its client is told the reason. */
+  end(reason: string): void;
+  describe(): SessionDescription;
 }
 
 /** Why a BOSH session is no more. */
@@ -87,6 +96,17 @@ export class Registry {
 
   get size(): number {
     return this.#actors.size;
+  }
+
+  /** All of them, oldest first; it may be gone through while sessions come and go. */
+  all(): IterableIterator<Actor> {
+    return this.#actors.keys();
+  }
+
+  /** The session of this short name; looks at one after the other, for nobody but operators asks. */
+  named(name: string): Actor | undefined {
+    for (const actor of this.#actors.keys()) if (actor.name === name) return actor;
+    return undefined;
   }
 
   get(sid: string): BoshActor | undefined {

@@ -10,11 +10,14 @@ import type { ClientInfo, Upstream, UpstreamEvents } from "../upstream/connector
 import { chooseDomain } from "./domain_choice.ts";
 import type { MessageEvents, MessageSocket } from "./exchange.ts";
 import type { Actor } from "./registry.ts";
+import type { SessionDescription, SessionTap } from "./session_description.ts";
 import { randomName, type SessionShell } from "./session_shell.ts";
 
 /** What the endpoint knows of a session that is to be. */
 export interface WebSocketHandshake {
   readonly client: ClientInfo;
+  /** The handshake came by TLS, here or to a trusted proxy. */
+  readonly isTls: boolean;
   /** How its stream may be framed. */
   readonly framings: readonly [Framing, ...Framing[]];
   /** Borrowed for the length of each call. */
@@ -40,12 +43,15 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
   #upstream: Upstream | undefined;
   #domain = "";
   #ended = false;
+  readonly #isTls: boolean;
+  tap: SessionTap | undefined = undefined;
 
-  constructor(shell: SessionShell, { client, framings, tokenizer }: WebSocketHandshake) {
+  constructor(shell: SessionShell, { client, isTls, framings, tokenizer }: WebSocketHandshake) {
     const { config, clock } = shell;
     this.#shell = shell;
     this.#tokenizer = tokenizer;
     this.#client = client;
+    this.#isTls = isTls;
     this.#created = clock.now();
     this.#alarm = new Alarm(clock, this);
     this.#backlog = new Backlog(config.limits.queuedBytes);
@@ -108,6 +114,7 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
   }
 
   deliver(payloads: readonly Payload[]): void {
+    this.tap?.delivered(payloads);
     this.#input((now) => this.#session.deliver(now, payloads));
     this.#checkBacklog();
   }
@@ -125,6 +132,28 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
 
   shutdown(): void {
     this.#input((now) => this.#session.shutdown(now));
+  }
+
+  end(reason: string): void {
+    this.#input((now) => this.#session.refuse(now, "policy-violation", reason, { code: 1008 }));
+  }
+
+  describe(): SessionDescription {
+    const websocket = this.#session.describe();
+    return {
+      session: this.name,
+      client: this.#client,
+      isTls: this.#isTls,
+      domain: this.#domain,
+      created: this.#created,
+      state: websocket.state,
+      heard: websocket.heard,
+      streams: websocket.streams,
+      held: 0,
+      up: this.#upstream?.queuedBytes ?? 0,
+      down: this.#socket?.queuedBytes ?? 0,
+      websocket,
+    };
   }
 
   /** For its alarm. */
@@ -174,6 +203,7 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
       case "restart-stream":
         return this.#upstream?.restart();
       case "send":
+        this.tap?.sent(action.content);
         this.#upstream?.send(action.content);
         if ((this.#upstream?.queuedBytes ?? 0) > this.#shell.config.limits.queuedBytes) {
           this.#session.congested(this.#shell.clock.now());
@@ -230,6 +260,7 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
     this.#alarm.stop();
     this.#backlogAlarm.stop();
     this.#shell.registry.remove(this);
+    this.tap?.ended(condition, reason);
     // A connection that never opened a stream was no session.
     if (this.#domain === "") return;
     this.#shell.emit({

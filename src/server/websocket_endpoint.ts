@@ -65,7 +65,12 @@ export function websocketEndpoint(shell: SessionShell): Handler {
       const retry = refusal.status === 429 ? { "retry-after": "60" } : {};
       return textAnswer(refusal.status, `${refusal.reason}\n`, { ...headers, ...retry });
     }
-    const actor = new WebSocketActor(shell, { client, framings, tokenizer });
+    const actor = new WebSocketActor(shell, {
+      client,
+      isTls: shell.proxies.target(exchange).scheme === "https",
+      framings,
+      tokenizer,
+    });
     const { clientStanza, unauthenticatedBytes } = config.limits;
     const maxMessage = Math.min(clientStanza, unauthenticatedBytes);
     const upgraded = exchange.upgrade({ protocol, pingInterval, maxMessage }, actor);

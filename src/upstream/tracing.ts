@@ -5,13 +5,9 @@
 
 import type { EventSink, ManagerEvent } from "../events.ts";
 import type { Restart, StreamEnd, StreamHeader } from "../protocol/stream/c2s.ts";
-import { redacted } from "../protocol/stream/redaction.ts";
-import { NS } from "../protocol/xml/names.ts";
+import { DECLARED, shown } from "../protocol/stream/redaction.ts";
 import type { Declaration, Payload } from "../protocol/xml/payload.ts";
 import type { Connector, Upstream, UpstreamEvents, UpstreamRequest } from "./connector.ts";
-
-/** Characters of one stanza that are told. */
-const LONGEST = 4_000;
 
 /** The connector, with a `trace` of the streams of clients whose address is traced; others pass it by. */
 export function tracingConnector(
@@ -38,9 +34,8 @@ class Trace {
   }
 
   tell(direction: "up" | "down", content: Uint8Array, inherited: readonly Declaration[]): void {
-    for (const { bytes, xml } of redacted(content, inherited)) {
-      const text = xml.length > LONGEST ? `${xml.slice(0, LONGEST - 1)}…` : xml;
-      this.#emit({ type: "trace", ...this.#of, direction, bytes, xml: text });
+    for (const { bytes, xml } of shown(content, inherited)) {
+      this.#emit({ type: "trace", ...this.#of, direction, bytes, xml });
     }
   }
 }
@@ -106,6 +101,3 @@ class TracedEvents implements UpstreamEvents {
     this.#events.ended(end);
   }
 }
-
-/** What our own stream headers declare. */
-const DECLARED: readonly Declaration[] = [{ prefix: "stream", namespace: NS.STREAMS }];

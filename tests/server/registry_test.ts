@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { BoshActor } from "../../src/server/bosh_actor.ts";
-import { type Epitaph, Registry } from "../../src/server/registry.ts";
+import { type Actor, type Epitaph, Registry } from "../../src/server/registry.ts";
 import { SessionLimits } from "../../src/server/session_limits.ts";
 import { configOf } from "../support/manager.ts";
 import { TestClock } from "../support/test_clock.ts";
@@ -56,7 +56,11 @@ Deno.test("a shutdown tells every session, a hundred at a time, and settles when
   const registry = new Registry(limits(clock), clock);
   let told = 0;
   for (let i = 0; i < 250; i++) {
-    const actor = {
+    const actor: Actor = {
+      name: `session-${i}`,
+      tap: undefined,
+      end() {},
+      describe: () => assert.fail("nobody asks"),
       shutdown() {
         told++;
         registry.remove(actor);

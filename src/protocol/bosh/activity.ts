@@ -70,4 +70,9 @@ export class Activity {
   delivered(): void {
     this.#gotSomething = true;
   }
+
+  /** When the newest request came (milliseconds); -Infinity: none has come but for the first. */
+  get newest(): number {
+    return this.#newest;
+  }
 }

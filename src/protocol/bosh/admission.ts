@@ -116,6 +116,15 @@ export class Admission {
     return overdrawn && { condition: "policy-violation", ...overdrawn };
   }
 
+  get isAuthenticated(): boolean {
+    return this.#unauthenticated === undefined;
+  }
+
+  /** When the newest request came, as {@link Activity} has it. */
+  get newest(): number {
+    return this.#activity.newest;
+  }
+
   /** When it has (milliseconds). */
   get deadline(): number {
     return this.#unauthenticated?.deadline ?? Infinity;

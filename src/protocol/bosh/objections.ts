@@ -15,6 +15,12 @@ export type End = Pick<Objection, "reason" | "limit"> & {
   readonly condition: TerminalCondition | undefined;
 };
 
+/** The connection manager goes down. */
+export const GOING_DOWN: Objection = {
+  condition: "system-shutdown",
+  reason: "the connection manager is shutting down",
+};
+
 /** More is waiting than may be. */
 export function tooMuch(reason: string): Objection {
   const limit = "limits.queued_bytes";

@@ -29,11 +29,12 @@ import type { SessionRequest } from "./body.ts";
 import { returnsFor } from "./bounce.ts";
 import { httpStatus, type TerminalCondition } from "./conditions.ts";
 import { type Payloads, payloadsOf } from "./content_assembler.ts";
+import { type BoshDescription, describe } from "./description.ts";
 import { Downlink, type Final, type PayloadBatch } from "./downlink.ts";
 import { Inactivity } from "./inactivity.ts";
 import { answerDeadline, grant, type Granted } from "./negotiation.ts";
 import type { End, Objection } from "./objections.ts";
-import { outsideWindow, TOO_MUCH_DOWN, TOO_MUCH_UP } from "./objections.ts";
+import { GOING_DOWN, outsideWindow, TOO_MUCH_DOWN, TOO_MUCH_UP } from "./objections.ts";
 import { Pressure } from "./pressure.ts";
 import {
   bodyOf,
@@ -47,7 +48,7 @@ import {
 import { CLIENT_ENDED, finalOf, type SessionStream, Streams } from "./streams.ts";
 import { type Asking, type RequestId, RequestWindow, type Waiting } from "./window.ts";
 
-/** How long a client has to ask, when the connection manager goes down (milliseconds). */
+/** How long a client has to ask, when somebody else ends the session (milliseconds). */
 const LAST_CALL = 2_000;
 const TOO_LATE_BODY = refusalBody("item-not-found", "the session has ended");
 
@@ -64,7 +65,7 @@ export class BoshSession {
   readonly #actions = new ActionQueue<BoshAction>();
 
   #over = false;
-  /** The connection manager goes down, and waits so long for the client to ask. */
+  /** Somebody else ends it, and waits so long for the client to ask. */
   #lastCall: (Final & { readonly until: number }) | undefined;
 
   constructor(now: number, request: RequestId, init: SessionInit) {
@@ -206,15 +207,10 @@ export class BoshSession {
     this.#giveUp(now, { condition: "item-not-found", reason: this.#inactivity.reason });
   }
 
-  /**
-   * The connection manager goes down: whoever listens is told at once, and a client between two
-   * requests has a moment to ask.
-   */
-  shutdown(now: number): void {
+  /** Somebody else ends it: who listens is told at once, a client between two requests has a moment to ask. */
+  shutdown(now: number, { condition, reason }: Objection = GOING_DOWN): void {
     if (this.#over) return;
-    const reason = "the connection manager is shutting down";
-    const until = now + LAST_CALL;
-    this.#lastCall = { condition: "system-shutdown", reason, payloads: [], until };
+    this.#lastCall = { condition, reason, payloads: [], until: now + LAST_CALL };
     this.#flush(now);
   }
 
@@ -223,6 +219,12 @@ export class BoshSession {
   /** What the shell must do next; `undefined` when there is nothing. */
   poll(): BoshAction | undefined {
     return this.#actions.poll();
+  }
+
+  describe(): BoshDescription {
+    const [admission, inactivity, window] = [this.#admission, this.#inactivity, this.#window];
+    const [downlink, streams, granted] = [this.#downlink, this.#streams, this.granted];
+    return describe({ admission, downlink, inactivity, granted, streams, window });
   }
 
   /** When `handleTimeout` is due (milliseconds), if ever. */

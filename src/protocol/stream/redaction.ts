@@ -32,6 +32,23 @@ export function redacted(
   }
 }
 
+/** Characters of one payload that {@link shown} shows. */
+const LONGEST = 4_000;
+
+/** What of payloads is for an operator's eyes: as {@link redacted}, and no more than 4,000 characters of each. */
+export function shown(
+  content: Uint8Array,
+  inherited: readonly Declaration[],
+): readonly Redacted[] {
+  return redacted(content, inherited).map(({ bytes, xml }) => ({
+    bytes,
+    xml: xml.length > LONGEST ? `${xml.slice(0, LONGEST - 1)}…` : xml,
+  }));
+}
+
+/** What our own stream headers declare: it holds for whatever goes to a server. */
+export const DECLARED: readonly Declaration[] = [{ prefix: "stream", namespace: NS.STREAMS }];
+
 /** Namespaces by prefix. */
 type Scope = ReadonlyMap<string, string>;
 

@@ -26,6 +26,18 @@ export type WebSocketAction =
     readonly limit: LimitMet | undefined;
   };
 
+/** What an operator may see of a WebSocket session. */
+export interface WebSocketDescription {
+  readonly state: "connecting" | "open" | "authenticated";
+  /** When there was a message either way, or a ping or a pong (milliseconds). */
+  readonly heard: number;
+  /** Streams that are open: one, or none. */
+  readonly streams: number;
+  readonly framing: Framing;
+  /** The XMPP server does not take what the client sends. */
+  readonly isBackedUp: boolean;
+}
+
 /** A limit that ends sessions, by its key. */
 export type LimitMet =
   | "limits.client_stanza"

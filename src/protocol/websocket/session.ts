@@ -19,7 +19,12 @@ import { readStreamError } from "../stream/received_error.ts";
 import { type Overdrawn, showsAuthentication, Unauthenticated } from "../unauthenticated.ts";
 import { NS } from "../xml/names.ts";
 import type { Payload } from "../xml/payload.ts";
-import type { LimitMet, WebSocketAction, WebSocketSessionInit } from "./actions.ts";
+import type {
+  LimitMet,
+  WebSocketAction,
+  WebSocketDescription,
+  WebSocketSessionInit,
+} from "./actions.ts";
 import type { ClientMessage, Framing, StreamCondition } from "./framing.ts";
 import {
   CLOSE_MESSAGE,
@@ -288,6 +293,22 @@ export class WebSocketSession {
   /** The client has ended the stream: all that it still waits for is our part of that. */
   get hasLeft(): boolean {
     return this.#hasLeft;
+  }
+
+  /** What an operator may see of it, made when somebody asks. */
+  describe(): WebSocketDescription {
+    const state = this.#unauthenticated === undefined
+      ? "authenticated"
+      : this.#state === "fresh" || this.#unanswered.length > 0
+      ? "connecting"
+      : "open";
+    return {
+      state,
+      heard: this.#lastSign,
+      streams: this.#upstream ? 1 : 0,
+      framing: this.#framing,
+      isBackedUp: this.#waitsSince !== undefined,
+    };
   }
 
   /** When `handleTimeout` is due (milliseconds), if ever. */
