@@ -99,6 +99,23 @@ export type ManagerEvent =
     /** How often, since the event before. */
     readonly count: number;
   }
+  /** Somebody did not get in to the operator's side; comes at most once in ten seconds. */
+  | {
+    readonly type: "login-failed";
+    /** Who was refused last. */
+    readonly address: string;
+    /** How often somebody was, since the event before. */
+    readonly count: number;
+  }
+  /** An operator has something done, by the admin API or its page. */
+  | {
+    readonly type: "operator-acted";
+    /** As in a sentence that begins with "an operator": "drained", "ended the session". */
+    readonly action: string;
+    readonly address: string;
+    /** The one that it was done to, if it was one. */
+    readonly session: string | undefined;
+  }
   /** A client did not come into TLS; strangers can make it come often. */
   | { readonly type: "handshake-failed"; readonly address: string; readonly reason: string }
   /**

@@ -130,6 +130,14 @@ export function eventLogger(log: Log): EventSink {
         const { limit, address, count } = event;
         return log.warn("limit reached", { limit, times: count, client: known(address) });
       }
+      case "login-failed": {
+        const { address, count } = event;
+        return log.warn("login to the admin API refused", { client: address, times: count });
+      }
+      case "operator-acted": {
+        const { action, address, session } = event;
+        return log.info(`an operator ${action}`, { session, client: address });
+      }
       case "handshake-failed": {
         const { address, reason } = event;
         return log.debug("TLS handshake failed", { client: known(address), reason });

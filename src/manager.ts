@@ -1,7 +1,8 @@
+import type { Admin } from "./admin/admin.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config, ListenConfig, Service } from "./config/config.ts";
 import { domainKey, findDomain } from "./config/domains.ts";
-import type { ServiceState } from "./controls.ts";
+import type { Controls, ServiceState } from "./controls.ts";
 import type { LimitName, ManagerEvent } from "./events.ts";
 import { AddressRanges } from "./server/address_ranges.ts";
 import { BodyRoom } from "./server/body_room.ts";
@@ -35,9 +36,14 @@ export interface ManagerOptions {
   /** Hears of everything that happens; must not throw. */
   readonly onEvent?: (event: ManagerEvent) => void;
   readonly clock?: Clock;
+  /** What operators can have done, where a listener serves `admin`; missing: they can look, and end sessions. */
+  readonly controls?: Controls;
   /** Served beside the endpoints, on every listener; what they return gets `http.headers` too. */
   readonly pages?: readonly Route[];
 }
+
+/** Deno would read at once all that an `import` names itself; `.ci/compile.ts` tells the compiler of it. */
+const ADMIN: string = "./admin/admin.ts";
 
 /**
  * A connection manager: the parts, put together. Mount `fetch` wherever `Deno.serve` handlers go,
@@ -58,11 +64,20 @@ export class ConnectionManager implements AsyncDisposable {
   readonly #emit: (event: ManagerEvent) => void;
   /** What {@link reconfigure} replaces, whole. */
   #parts: Parts;
+  readonly #controls: Controls | undefined;
+  /** `undefined`: no listener serves it. */
+  #admin: Admin | undefined;
+  readonly #listeners: { readonly url: string; readonly serve: Service[] }[] = [];
 
   constructor(options: ManagerOptions) {
-    const { config, clock = systemClock, onEvent = () => {} } = options;
+    const { config, clock = systemClock } = options;
+    const onEvent = (event: ManagerEvent) => {
+      this.#admin?.watch(event);
+      options.onEvent?.(event);
+    };
     this.#emit = onEvent;
     this.#clock = clock;
+    this.#controls = options.controls;
     this.#common = new CommonHeaders(config.http);
     this.#timeouts = { ...config.http };
     this.#pages = options.pages ?? [];
@@ -112,6 +127,13 @@ export class ConnectionManager implements AsyncDisposable {
 
   /** Opens a listener; rejects with what the platform says when it cannot. */
   async listen(listen: ListenConfig): Promise<Listener> {
+    if (listen.serve.includes("admin")) await this.#openAdmin();
+    const listener = await this.#open(listen);
+    this.#listeners.push({ url: listener.url, serve: [...listen.serve] });
+    return listener;
+  }
+
+  async #open(listen: ListenConfig): Promise<Listener> {
     const handle = this.handler(listen.serve);
     const common = this.#common;
     const onFault = (error: unknown) => this.fault(error);
@@ -180,12 +202,28 @@ export class ConnectionManager implements AsyncDisposable {
   }
 
   /** Ends every session with `system-shutdown`, and settles when the last one is gone. */
-  shutdown(): Promise<void> {
-    return this.#registry.shutdown();
+  async shutdown(): Promise<void> {
+    await this.#registry.shutdown();
+    this.#admin?.stop();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.shutdown();
+  }
+
+  /** Loads and begins what a listener serves as `admin`. */
+  async #openAdmin(): Promise<void> {
+    const { openAdmin }: typeof import("./admin/admin.ts") = await import(ADMIN);
+    if (this.#admin !== undefined) return;
+    this.#admin = openAdmin({
+      config: () => this.config,
+      clock: this.#clock,
+      registry: this.#registry,
+      controls: this.#controls,
+      listeners: this.#listeners,
+      emit: this.#emit,
+    });
+    this.#parts = this.#partsOf(this.config);
   }
 
   #partsOf(config: Config): Parts {
@@ -211,7 +249,7 @@ export class ConnectionManager implements AsyncDisposable {
         discovery: discoveryRoutes(shell),
         health: healthRoutes(() => this.state, common),
         metrics: [],
-        admin: [],
+        admin: this.#admin?.routes(config, proxies) ?? [],
       },
     };
   }

@@ -15,7 +15,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...["shared", "config", "protocol", "version"],
   ],
   "manager": ["server", "upstream", "admin", "connector", "shared", "config", "version"],
-  "admin": ["server", "connector", "protocol", "shared", "config", "version"],
+  "admin": ["server", "connector", "protocol", "log", "shared", "config", "version"],
   "demo": ["protocol"],
   "server": ["connector", "protocol", "shared", "config"],
   "upstream": ["connector", "protocol", "shared", "config"],

@@ -61,8 +61,29 @@ export async function startService(
   warn(config, log);
   const logged = eventLogger(log);
   const farewell = { sessions: 0, left: 0, returned: 0, lost: 0 };
+  const controls: Controls = {
+    get state() {
+      return manager.state;
+    },
+    drain: () => manager.drain(),
+    undrain: () => manager.undrain(),
+    get logLevel() {
+      return log.level;
+    },
+    set logLevel(level) {
+      log.level = level;
+    },
+    get config() {
+      return manager.config;
+    },
+    async reload() {
+      const { reload } = await import("./reload.ts");
+      return reload(load, { service, log });
+    },
+  };
   const manager = new ConnectionManager({
     config,
+    controls,
     onEvent(event) {
       if (manager.state === "stopping") count(event, farewell);
       logged(event);
@@ -80,26 +101,7 @@ export async function startService(
   }
   let watch: { close(): void } | undefined;
   const service: Service = {
-    controls: {
-      get state() {
-        return manager.state;
-      },
-      drain: () => manager.drain(),
-      undrain: () => manager.undrain(),
-      get logLevel() {
-        return log.level;
-      },
-      set logLevel(level) {
-        log.level = level;
-      },
-      get config() {
-        return manager.config;
-      },
-      async reload() {
-        const { reload } = await import("./reload.ts");
-        return reload(load, { service, log });
-      },
-    },
+    controls,
     urls: listeners.map((listener) => listener.url),
     farewell,
     describe: () => `${manager.state}, ${manager.sessions} sessions`,

@@ -131,6 +131,10 @@ export class BoshActor implements Actor {
     return this.#sid.slice(0, NAME_LENGTH);
   }
 
+  get transport(): "bosh" {
+    return "bosh";
+  }
+
   // ---- from the client
 
   /** A request; the number is for {@link abandon}. */

@@ -4,6 +4,8 @@ import type { Answer, Exchange, Handler } from "./exchange.ts";
 /** One thing that a listener serves, at a path of its own. */
 export interface Route {
   readonly path: string;
+  /** It has all paths below this one too, but for those that others have. */
+  readonly below?: boolean;
   readonly handle: Handler;
 }
 
@@ -13,13 +15,16 @@ export interface Route {
  */
 export function router(routes: readonly Route[], common: CommonHeaders): Handler {
   const byPath = new Map<string, Handler>();
-  for (const { path, handle } of routes) {
+  const above: { readonly prefix: string; readonly handle: Handler }[] = [];
+  for (const { path, below, handle } of routes) {
     const bare = path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
+    if (below === true) above.push({ prefix: bare === "/" ? "/" : `${bare}/`, handle });
     byPath.set(bare, handle);
     byPath.set(bare === "/" ? "/" : `${bare}/`, handle);
   }
   return (exchange) => {
-    const handle = byPath.get(exchange.path);
+    const handle = byPath.get(exchange.path) ??
+      above.find(({ prefix }) => exchange.path.startsWith(prefix))?.handle;
     if (handle !== undefined) return handle(exchange);
     if (exchange.method === "OPTIONS") return preflight(common.for(exchange), ANY_METHOD);
     return textAnswer(404, "Nothing is served at this path.\n", common.for(exchange));
@@ -125,12 +130,12 @@ export class CommonHeaders {
 
 /** A page with the operator's headers, where it has no such header itself. */
 export function withHeaders(
-  { path, handle }: Route,
+  { handle, ...place }: Route,
   headers: Readonly<Record<string, string>>,
 ): Route {
   const operators = lowerCased(headers);
   return {
-    path,
+    ...place,
     handle(exchange) {
       const answer = handle(exchange);
       return answer && { ...answer, headers: { ...operators, ...lowerCased(answer.headers) } };

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { ServiceState } from "../controls.ts";
 import type { TerminalCondition } from "../protocol/bosh/conditions.ts";
 import type { BoshActor } from "./bosh_actor.ts";
+import type { ClientInfo } from "../upstream/connector.ts";
 import type { SessionDescription, SessionTap } from "./session_description.ts";
 import type { SessionLimits, SessionRefusal } from "./session_limits.ts";
 
@@ -9,6 +10,7 @@ import type { SessionLimits, SessionRefusal } from "./session_limits.ts";
 export interface Actor {
   /** The session in logs and events. */
   readonly name: string;
+  readonly transport: ClientInfo["transport"];
   /** Who watches what goes through it; nearly always nobody does. */
   tap: SessionTap | undefined;
   /** The connection manager goes down. */
@@ -99,7 +101,7 @@ export class Registry {
   }
 
   /** All of them, oldest first; it may be gone through while sessions come and go. */
-  all(): IterableIterator<Actor> {
+  get actors(): Iterable<Actor> {
     return this.#actors.keys();
   }
 

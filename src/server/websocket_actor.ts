@@ -74,6 +74,10 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
     this.#socket = socket;
   }
 
+  get transport(): "websocket" {
+    return "websocket";
+  }
+
   // ---- from the client
 
   message(data: Uint8Array, binary: boolean): void {

@@ -58,6 +58,7 @@ Deno.test("a shutdown tells every session, a hundred at a time, and settles when
   for (let i = 0; i < 250; i++) {
     const actor: Actor = {
       name: `session-${i}`,
+      transport: "bosh",
       tap: undefined,
       end() {},
       describe: () => assert.fail("nobody asks"),
