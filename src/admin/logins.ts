@@ -11,7 +11,7 @@ const MOST_ADDRESSES = 1_000;
 /** Milliseconds by which a refusal comes later for each failure before it, and at the most. */
 const DELAY = 250;
 const LONGEST_DELAY = 2_000;
-/** Refusals that are delayed at a time; with more of them nobody's password is looked at. */
+/** Refusals that are delayed at a time; what is beyond them is refused at once. */
 const MOST_DELAYED = 50;
 /** How often it is told that logins fail (milliseconds): a stranger decides how often they do. */
 const REPORT = 10_000;
@@ -38,7 +38,6 @@ export class Logins {
 
   /** Seconds that this address has to wait before its password is looked at; 0: none. */
   wait(address: string): number {
-    if (this.#delayed >= MOST_DELAYED) return 1;
     const count = this.#count(address);
     return count < MOST_FAILURES ? 0 : Math.ceil(((count - MOST_FAILURES + 1) * FORGOTTEN) / 1000);
   }
@@ -53,6 +52,7 @@ export class Logins {
       this.#failures.delete(this.#failures.keys().next().value!);
     }
     this.#tell(address);
+    if (this.#delayed >= MOST_DELAYED) return refuse();
     this.#delayed++;
     const wake = () => {
       this.#delayed--;

@@ -60,7 +60,7 @@ export class AdminService {
     this.#started = clock.now() - performance.now();
     this.#notes = new Notes(registry);
     this.sessions = new Sessions(registry, this.#notes, times);
-    this.#traces = new Traces({ clock, times, emit });
+    this.#traces = new Traces({ clock, times, registry, emit });
     this.#families = families;
     this.#history = new HistoryRing({ clock, times, sessions: this.sessions, families });
     this.#upstreams = new UpstreamTable(times);

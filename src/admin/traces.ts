@@ -3,7 +3,7 @@ import type { EventSink } from "../events.ts";
 import { DECLARED, shown } from "../protocol/stream/redaction.ts";
 import type { Declaration, Payload } from "../protocol/xml/payload.ts";
 import type { BodySource, BodyWriter } from "../server/exchange.ts";
-import type { Actor } from "../server/registry.ts";
+import type { Actor, Registry } from "../server/registry.ts";
 import type { SessionTap } from "../server/session_description.ts";
 import { Problem } from "./problem.ts";
 import type { Times } from "./times.ts";
@@ -18,6 +18,7 @@ const MOST_WAITING = 262_144;
 interface Parts {
   readonly clock: Clock;
   readonly times: Times;
+  readonly registry: Registry;
   readonly emit: EventSink;
 }
 
@@ -35,9 +36,7 @@ export class Traces {
     if (this.#open.size >= MOST) {
       throw new Problem(429, `at most ${MOST} traces are read at a time; close one of them`);
     }
-    const trace = new Trace(actor, this.#parts, () => this.#open.delete(trace));
-    this.#open.add(trace);
-    return trace;
+    return new Trace(actor, this.#open, this.#parts);
   }
 
   /** How many are of this session. */
@@ -55,22 +54,29 @@ export class Traces {
 class Trace implements BodySource, SessionTap, Sleeper {
   readonly actor: Actor;
   readonly #parts: Parts;
-  readonly #onEnd: () => void;
+  /** It is one of these from `start` on: what nobody reads is none. */
+  readonly #open: Set<Trace>;
   #next: SessionTap | undefined;
   #body: BodyWriter | undefined;
   #missed = 0;
   #appointment: Appointment | undefined;
 
-  constructor(actor: Actor, parts: Parts, onEnd: () => void) {
+  constructor(actor: Actor, open: Set<Trace>, parts: Parts) {
     this.actor = actor;
+    this.#open = open;
     this.#parts = parts;
-    this.#onEnd = onEnd;
   }
 
   // ---- from the reader's connection
 
   start(body: BodyWriter): void {
     this.#body = body;
+    const { registry } = this.#parts;
+    if (registry.named(this.actor.name) !== this.actor) {
+      this.#event("ended", { condition: null, reason: "the session has ended" });
+      return body.end();
+    }
+    this.#open.add(this);
     this.#next = this.actor.tap;
     this.actor.tap = this;
     this.#write(": what goes through the session from here on\n\n");
@@ -86,7 +92,7 @@ class Trace implements BodySource, SessionTap, Sleeper {
         if (tap.#next === this) tap.#next = this.#next;
       }
     }
-    this.#onEnd();
+    this.#open.delete(this);
   }
 
   /** For the clock. */

@@ -5,6 +5,7 @@ import { configFile, loadConfig } from "../config/load.ts";
 import type { ConfigSources } from "../config/load.ts";
 import { ConfigError } from "../config/mistakes.ts";
 import { linksOf } from "../server/discovery.ts";
+import { EXPOSED_ADMIN, exposedAdmin } from "./exposed_admin.ts";
 import { day, describeNames, untimelyCertificates } from "./untimely.ts";
 import { UNVERIFIED, unverifiedDomains } from "./unverified.ts";
 
@@ -46,6 +47,7 @@ export function checkCommand(sources: ConfigSources, { stdout, stderr }: Output)
     }
   }
   for (const domain of unverifiedDomains(config)) stdout(`  WARNING ${domain}: ${UNVERIFIED}`);
+  for (const listener of exposedAdmin(config)) stdout(`  WARNING ${listener}: ${EXPOSED_ADMIN}`);
   for (const warning of untimelyCertificates(config, Date.now())) stdout(`  WARNING ${warning}`);
   return 0;
 }

@@ -5,6 +5,7 @@ import { eventLogger, type Log } from "../log.ts";
 import { ConnectionManager } from "../manager.ts";
 import type { Listener } from "../server/listener.ts";
 import type { Route } from "../server/http.ts";
+import { EXPOSED_ADMIN, exposedAdmin } from "./exposed_admin.ts";
 import type { Reloadable } from "./reload.ts";
 import { untimelyCertificates } from "./untimely.ts";
 import { UNVERIFIED, unverifiedDomains } from "./unverified.ts";
@@ -131,6 +132,7 @@ export async function startService(
 export function warn(config: Config, log: Log): void {
   for (const domain of unverifiedDomains(config)) log.warn(UNVERIFIED, { domain });
   for (const warning of untimelyCertificates(config, Date.now())) log.warn(warning);
+  for (const listener of exposedAdmin(config)) log.warn(EXPOSED_ADMIN, { listener });
   const { trace, level } = config.log;
   if (trace.length > 0) {
     log.warn(level === "debug" ? TRACED : UNTRACED, { clients: trace.join(" ") });

@@ -10,9 +10,9 @@ interface Dependency {
 }
 
 /** What each module of the program imports, and how; a path below the root for each of ours. */
-async function imports(): Promise<ReadonlyMap<string, readonly Dependency[]>> {
+async function imports(program: string): Promise<ReadonlyMap<string, readonly Dependency[]>> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json", "main.ts"],
+    args: ["info", "--json", program],
     cwd: ROOT,
   }).output();
   const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as {
@@ -25,8 +25,9 @@ async function imports(): Promise<ReadonlyMap<string, readonly Dependency[]>> {
 async function reached(
   modules: readonly string[],
   followed: (dependency: Dependency) => boolean,
+  program = "main.ts",
 ): Promise<ReadonlySet<string>> {
-  const dependencies = await imports();
+  const dependencies = await imports(program);
   const found = new Set<string>();
   const waiting = [...modules];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
@@ -44,12 +45,12 @@ function short(specifier: string): string {
   return specifier.replace(ROOT.href, "");
 }
 
-Deno.test("a program that serves reads nothing of the demo, nor of other commands", async () => {
+Deno.test("a program that serves reads nothing of the demo, of other commands, nor of the admin API", async () => {
   // Deno reads all that is imported by name, also where the import is not run.
   const read = await reached(["main.ts"], () => true);
   assert.ok(read.has("src/commands/serve.ts") && read.has("src/server/front_sockets.ts"));
   const foreign = [...read].filter((module) =>
-    /^src\/(?:demo\/|commands\/(?:proxies\/|doctor\/|(?:check|demo|doctor|proxy)\.ts))|strophe/
+    /^src\/(?:admin\/|demo\/|commands\/(?:proxies\/|doctor\/|(?:check|demo|doctor|proxy)\.ts))|strophe|hono|graphql|valibot/
       .test(module)
   );
   assert.deepEqual(foreign, []);
@@ -77,4 +78,13 @@ Deno.test("what TLS and lookups alone need is loaded when there are any", async 
     /dial_node|dns\/exchange|tls_layer|node:(?:crypto|d|tls)/.test(module)
   );
   assert.deepEqual(needless, []);
+});
+
+Deno.test("the admin API has Hono, and GraphQL is loaded when somebody asks by it", async () => {
+  const main = "src/admin/admin.ts";
+  const read = [...await reached([main], () => true, main)];
+  const has = (library: string) =>
+    read.some((module) => module.replace(/^npm:\/?/, "").startsWith(`${library}@`));
+  assert.ok(has("hono") && has("valibot"), read.join(" "));
+  assert.ok(!has("graphql") && !has("graphql-http") && !read.includes("src/admin/graphql.ts"));
 });
