@@ -38,8 +38,9 @@ export class Logins {
 
   /** Seconds that this address has to wait before its password is looked at; 0: none. */
   wait(address: string): number {
-    const count = this.#count(address);
-    return count < MOST_FAILURES ? 0 : Math.ceil(((count - MOST_FAILURES + 1) * FORGOTTEN) / 1000);
+    // So many are too many until there is room for one more.
+    const tooMany = this.#count(address) - (MOST_FAILURES - 1);
+    return tooMany > 0 ? Math.ceil((tooMany * FORGOTTEN) / 1000) : 0;
   }
 
   /** A password was wrong; `refuse` is called when it is time to say so. */

@@ -6,7 +6,7 @@ import {
   type ClientOptions,
 } from "../support/bosh_client.ts";
 import type { CertificateName } from "../support/certificates/certificates.ts";
-import { runManager, type RunningManager } from "../support/manager.ts";
+import { type ManagerOptions, runManager, type RunningManager } from "../support/manager.ts";
 import {
   MECHANISMS,
   type ScriptedConnection,
@@ -30,6 +30,8 @@ export interface StageOptions {
   readonly domain?: string;
   /** Tables of their own. */
   readonly more?: string;
+  /** As of {@link runManager}. */
+  readonly running?: Pick<ManagerOptions, "files" | "controls">;
   readonly certificate?: CertificateName;
   /** The certificate without which the server lets nobody in. */
   readonly client?: CertificateName;
@@ -62,6 +64,7 @@ export class Stage implements AsyncDisposable {
     const { certificate, client } = options;
     const server = await ScriptedServer.listen({ ...(certificate && { certificate }), client });
     const running = await runManager({
+      ...options.running,
       toml: `[[listen]]\n${listen}\n[http]\n${http}\n[bosh]\n${bosh}\n[limits]\n${limits}\n` +
         `[domains."example.test"]\nconnect = "xmpp://127.0.0.1:${server.port}"\n${domain}\n${more}`,
     });

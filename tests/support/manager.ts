@@ -1,15 +1,17 @@
 import { type Appointment, type Clock, type Sleeper, systemClock } from "../../src/clock.ts";
 import type { Config } from "../../src/config/config.ts";
+import type { Controls } from "../../src/controls.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { ManagerEvent } from "../../src/events.ts";
 import { ConnectionManager } from "../../src/manager.ts";
 import type { Connector } from "../../src/upstream/connector.ts";
 import { currentFront, type Front } from "./fronts.ts";
 
-/** A configuration from TOML, for a test; the files that it names are read. */
-export function configOf(toml: string): Config {
+/** A configuration from TOML, for a test; the files that it names are these, or are read. */
+export function configOf(toml: string, files: Readonly<Record<string, string>> = {}): Config {
   const file = "test.toml";
-  const readFile = (path: string) => path === file ? toml : Deno.readTextFileSync(path);
+  const readFile = (path: string) =>
+    path === file ? toml : files[path] ?? Deno.readTextFileSync(path);
   return loadConfig({ file, readFile });
 }
 
@@ -25,6 +27,9 @@ export interface RunningManager extends AsyncDisposable {
 
 export interface ManagerOptions {
   readonly toml?: string;
+  /** That it names, by their paths. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly controls?: Controls;
   readonly connector?: Connector;
   readonly unix?: string;
   /** Default: a free one. */
@@ -35,7 +40,7 @@ export interface ManagerOptions {
 
 /** Starts one; it listens as the first listener of `toml` does, but for its place and its front. */
 export async function runManager(options: ManagerOptions = {}): Promise<RunningManager> {
-  const config = configOf(options.toml ?? "");
+  const config = configOf(options.toml ?? "", options.files);
   const events: ManagerEvent[] = [];
   const clock = new JumpingClock();
   const manager = new ConnectionManager({
@@ -43,6 +48,7 @@ export async function runManager(options: ManagerOptions = {}): Promise<RunningM
     clock,
     onEvent: (event) => events.push(event),
     ...(options.connector ? { connector: options.connector } : {}),
+    ...(options.controls ? { controls: options.controls } : {}),
   });
   const listener = await manager.listen({
     ...config.listen[0]!,
