@@ -30,6 +30,7 @@ function failed(domain: string, retrying = false): ManagerEvent {
     type: "upstream-failed",
     session: "a",
     domain,
+    client,
     target,
     phase: "tls",
     reason: "no",
@@ -38,7 +39,14 @@ function failed(domain: string, retrying = false): ManagerEvent {
 }
 
 function connected(domain: string, session = "a"): ManagerEvent {
-  return { type: "upstream-connected", session, domain, target: "127.0.0.1:2", tls: "none" };
+  return {
+    type: "upstream-connected",
+    session,
+    domain,
+    client,
+    target: "127.0.0.1:2",
+    tls: "none",
+  };
 }
 
 Deno.test("what went wrong is counted for an hour, by the minute", () => {
