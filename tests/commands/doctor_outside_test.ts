@@ -1,5 +1,6 @@
 /** What the doctor sees from where clients are, without a proxy; tests/interop/doctor_test.ts has real ones. */
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { ask, WebError } from "../../src/commands/doctor/web.ts";
 import type { World } from "../../src/commands/doctor/world.ts";
 import { certificate } from "../support/certificates/certificates.ts";
@@ -199,8 +200,18 @@ Deno.test("an address where nobody listens, or whose certificate is not right, e
     assert.match(of("web").cure!, /browsers refuse it as well/);
   }
   await using server = serve("example.test");
-  const { of } = await outside(`https://example.test:${server.addr.port}`);
+  const url = `https://example.test:${server.addr.port}`;
+  const { of } = await outside(url);
   assert.equal(of("web").result, "ok");
+  assert.match(
+    of("web").detail,
+    /certificate for example\.test, .*until \d{4}-\d\d-\d\d, issued by /,
+  );
+  const { validToDate } = new X509Certificate(certificate("example.test").cert);
+  const today = () => validToDate.getTime() - 5.5 * 86_400_000;
+  const late = await outside(url, { world: { ...testWorld(), today } });
+  assert.equal(late.of("web").result, "warning");
+  assert.match(late.of("web").detail, /is right, but it expires in 5 days$/);
 });
 
 Deno.test("D-001 D-003 host-meta is looked for at the domain, and then at the proxy for the domain", async () => {

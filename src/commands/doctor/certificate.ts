@@ -1,5 +1,7 @@
 /** The certificate that an XMPP server shows. */
 import { X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
+import { connect } from "node:tls";
 import type { UpstreamConfig } from "../../config/config.ts";
 import { C2sStream } from "../../protocol/stream/c2s.ts";
 import type { Candidate } from "../../upstream/candidates.ts";
@@ -49,12 +51,52 @@ export function reportCertificate(
     const cure = UNVERIFIED.slice(UNVERIFIED.indexOf("; ") + 2);
     return report({ step, target, result: "warning", detail, cure, ms });
   }
-  const end = certificate?.validToDate.getTime() ?? Infinity;
-  const days = Math.floor((end - world.today()) / DAY);
-  if (days >= SOON) return report({ step, target, result: "ok", detail, ms });
-  const left = days < 0 ? "it has expired" : `it expires in ${days} days`;
+  const left = certificate === undefined ? undefined : endsSoon(certificate, world);
+  if (left === undefined) return report({ step, target, result: "ok", detail, ms });
   const cure = "renew it on the XMPP server, and have it read anew";
   report({ step, target, result: "warning", detail: `${detail}; ${left}`, cure, ms });
+}
+
+/** What to say of a certificate that has to be renewed; `undefined`: nothing. */
+export function endsSoon(
+  { validToDate }: X509Certificate,
+  { today }: Pick<World, "today">,
+): string | undefined {
+  const days = Math.floor((validToDate.getTime() - today()) / DAY);
+  if (days >= SOON) return undefined;
+  return days < 0 ? "it has expired" : `it expires in ${days} days`;
+}
+
+/** The certificate that a web server shows for its name; `undefined` where it cannot be read. */
+export async function webCertificate(
+  { hostname: bracketed, port }: URL,
+  { clock, web }: World,
+): Promise<X509Certificate | undefined> {
+  const hostname = bracketed.replace(/^\[(.*)\]$/, "$1");
+  const place = web(hostname, Number(port) || 443);
+  const socket = connect({
+    host: place.hostname ?? hostname,
+    port: place.port,
+    ...(isIP(hostname) ? {} : { servername: hostname }),
+    ALPNProtocols: ["http/1.1"],
+    // It is shown, and nothing is entrusted to this connection.
+    rejectUnauthorized: false,
+  });
+  try {
+    return await within(
+      { clock, timeout: 5_000 },
+      "no certificate",
+      () =>
+        new Promise<X509Certificate | undefined>((resolve, reject) => {
+          socket.on("secureConnect", () => resolve(socket.getPeerX509Certificate()));
+          socket.on("error", reject);
+        }),
+    );
+  } catch {
+    return undefined;
+  } finally {
+    socket.destroy();
+  }
 }
 
 /** Its names, its last day and who issued it. */

@@ -1,6 +1,7 @@
 /** From where clients are: host-meta, CORS, BOSH and WebSocket, through whatever is in front. */
 import type { Config } from "../../config/config.ts";
 import { BoshProbe } from "./bosh_checks.ts";
+import { describeCertificate, endsSoon, webCertificate } from "./certificate.ts";
 import { corsFault, preflightFault } from "./cors.ts";
 import { readElement } from "./elements.ts";
 import type { Check, Report } from "./report.ts";
@@ -186,10 +187,26 @@ async function checkReach(url: URL, world: World, report: Report): Promise<boole
   const begun = world.clock.now();
   try {
     (await WebConnection.open(url, world))[Symbol.dispose]();
-    const detail = url.protocol === "https:"
-      ? "connected, and the certificate is right"
-      : "connected, without TLS: right for a proxy on the same machine, and for nobody else";
-    report({ step: "web", target, result: "ok", detail, ms: world.clock.now() - begun });
+    const ms = world.clock.now() - begun;
+    if (url.protocol !== "https:") {
+      const detail =
+        "connected, without TLS: right for a proxy on the same machine, and for nobody else";
+      report({ step: "web", target, result: "ok", detail, ms });
+      return true;
+    }
+    // What verifies it does not show it.
+    const certificate = await webCertificate(url, world);
+    const left = certificate && endsSoon(certificate, world);
+    const what = certificate === undefined ? "" : ` for ${describeCertificate(certificate)}`;
+    const detail = `connected; the certificate${what} is right`;
+    report({
+      ...{ step: "web", target, ms },
+      ...(left === undefined ? { result: "ok", detail } : {
+        result: "warning",
+        detail: `${detail}, but ${left}`,
+        cure: "renew it, and have whoever has it there read it anew",
+      }),
+    });
     return true;
   } catch (error) {
     if (!(error instanceof WebError)) throw error;
