@@ -8,7 +8,7 @@ const example = certificate("example.test");
 const wildcard = certificate("wildcard");
 
 /** A private key as PEM that `password` opens. */
-function locked(key: string, type: "pkcs8" | "sec1", password: string): string {
+function locked(key: string, type: "pkcs8" | "pkcs1" | "sec1", password: string): string {
   return createPrivateKey(key).export({
     type,
     format: "pem",
@@ -24,6 +24,9 @@ const files = {
   "/etc/wildcard.key": wildcard.key,
   "/etc/locked.key": locked(example.key, "pkcs8", "pässword"),
   "/etc/locked-sec1.key": locked(example.key, "sec1", "pässword"),
+  "/etc/rsa.pem": certificate("rsa.test").cert,
+  "/etc/rsa.key": certificate("rsa.test").key,
+  "/etc/locked-pkcs1.key": locked(certificate("rsa.test").key, "pkcs1", "pässword"),
   "/etc/password": "pässword\n",
   "/etc/wrong": "password",
   "/etc/authority.pem": authority(),
@@ -85,8 +88,18 @@ Deno.test("a key that is locked with a password is unlocked by key_password_file
       { files },
     );
   }
+  const rsa = '[[listen]]\ntls = { cert = "rsa.pem", key = "rsa.key" }\n';
+  const lockedRsa = rsa.replace("rsa.key", "locked-pkcs1.key");
+  assert.deepEqual(
+    certificates(lockedRsa.replace(" }", ', key_password_file = "password" }')),
+    certificates(rsa),
+  );
   const needless = pair.replace("}", ', key_password_file = "password" }');
   assert.deepEqual(certificates(needless), [plain]);
+  assert.deepEqual(
+    load(needless, { files }).listen[0]!.tls!.files.toSorted(),
+    ["/etc/chain.pem", "/etc/key.pem", "/etc/password"],
+  );
 });
 
 Deno.test("what is wrong with a certificate or its key is told with its line and cure", () => {

@@ -1,5 +1,6 @@
 /** What the sockets front meets as a process of its own: inherited sockets, and no more file descriptors. */
 import assert from "node:assert/strict";
+import { fileOf } from "../support/certificates/certificates.ts";
 import { freePort } from "../support/free_port.ts";
 import { until } from "../support/patience.ts";
 import { haveProgram, programPath } from "../support/programs.ts";
@@ -78,6 +79,31 @@ Deno.test({
     );
     assert.match(page, /BOSH/);
     const socket = await RawWebSocket.connect(`${url}/xmpp-websocket`);
+    assert.equal(socket.status, 101);
+    socket.destroy();
+  },
+});
+
+Deno.test({
+  name: "a listening socket that systemd has opened may have TLS",
+  ...haveProgram("systemd-socket-activate"),
+  async fn() {
+    const port = freePort();
+    using file = configuration(
+      `[[listen]]\nfd = 3\ntls = { cert = "${fileOf("example.test.pem")}", ` +
+        `key = "${fileOf("example.test.key")}" }\n[domains."example.test"]\n`,
+    );
+    const listen = ["-l", `127.0.0.1:${port}`, ...environment(), Deno.execPath()];
+    await using _ = new Started(programPath("systemd-socket-activate"), [
+      ...listen,
+      ...serve(file.path),
+    ]);
+    // The first connection starts the program, and is served as well.
+    const url = `https://example.test:${port}/xmpp-websocket`;
+    const socket = await until(
+      () => RawWebSocket.connect(url).catch(() => undefined),
+      "the program answers",
+    );
     assert.equal(socket.status, 101);
     socket.destroy();
   },
