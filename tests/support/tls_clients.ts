@@ -53,10 +53,12 @@ export async function connectTls(port: number, hostname = "example.test"): Promi
   return tls;
 }
 
-/** The common name of the certificate that is shown there now. */
+/** The common name of the certificate that is shown there now; rejects when there is no connection. */
 export async function subject(port: number): Promise<unknown> {
   const socket = tls.connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
-  const shaken = new Promise<void>((resolve) => socket.once("secureConnect", () => resolve()));
+  const shaken = new Promise<void>((resolve, reject) => {
+    socket.once("secureConnect", resolve).once("error", reject);
+  });
   await patiently(shaken, "there is TLS");
   const { subject } = socket.getPeerCertificate();
   socket.destroy();
