@@ -3,6 +3,8 @@ import type { BodySource, BodyWriter } from "./exchange.ts";
 /** What goes on when a server of Deno's has answered: bodies that are being made, and WebSockets. */
 export class Lasting {
   readonly #streams = new Set<DenoStream>();
+  /** Answers are to end their connections: the server will be closed. */
+  isRetiring = false;
   #isClosed = false;
   #sockets = 0;
   #quiet: () => void = () => {};

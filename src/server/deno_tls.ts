@@ -12,6 +12,12 @@ import { type Listener, listenerUrl } from "./listener.ts";
 /** Servers with certificates of before that may be there for the sake of their WebSockets. */
 const MOST_FORMER = 8;
 
+/**
+ * For how long answers of a former server end their connections before it is closed (milliseconds): a request
+ * that is under way when it closes has no answer, and its client has to repeat it.
+ */
+const FAREWELL = 1_000;
+
 const DAY = 86_400_000;
 
 /**
@@ -21,7 +27,7 @@ const DAY = 86_400_000;
  * way to accept nothing more and keep them. So one that has any stays until they are gone, and the
  * system gives it half of the new connections meanwhile: they see the former certificate. It stays no
  * longer than until a day before that ends, nor when there are more than {@link MOST_FORMER} of them.
- * A connection that the system has for it when it closes, and that it has not accepted, is reset.
+ * Connections that are on their way to it, or in their handshake, when it closes are cut.
  */
 export class DenoTlsListener implements Listener {
   readonly url: string;
@@ -110,14 +116,14 @@ class DenoTlsServer implements Sleeper {
   /** There is another server: closes as soon as no WebSocket would be closed, or has to be. */
   retire(clock: Clock): void {
     this.#clock = clock;
-    this.#lasting.whenQuiet(() => this.wake());
-    // Whom the system has given to it is accepted first: the rest is reset when it closes.
-    this.#appointment = clock.after(0, this);
+    this.#lasting.isRetiring = true;
+    this.#appointment = clock.after(FAREWELL, this);
   }
 
   /** For the clock. */
   wake(): void {
     if (this.isClosed) return;
+    this.#lasting.whenQuiet(() => this.wake());
     this.#appointment?.cancel();
     const { validToDate } = new (nodeCrypto().X509Certificate)(this.certificate.cert);
     const left = validToDate.getTime() - Date.now() - DAY;

@@ -102,13 +102,13 @@ function fetchHandler(handle: Handler, own: ServerOptions): FetchHandler {
 
 function toResponse(
   answer: Answer,
-  exchange: Exchange,
+  exchange: DenoExchange,
   body: BodyInit | null | undefined = answer.body,
 ): Response {
   const { status, headers } = answer;
   // `Deno.serve` does not read a second request while the first is held. Clients that pipeline
   // would wait for ever, and take separate connections when they are told to.
-  const closes = answer.closes === true ||
+  const closes = answer.closes === true || exchange.isLast ||
     (answer.pipelines ?? pipelines(exchange.header("user-agent")));
   const response = new Response(body ?? null, { status });
   // One that is made with headers has the platform register it with the garbage collector.
@@ -194,6 +194,11 @@ class DenoExchange implements Exchange {
     const question = target.indexOf("?");
     this.path = question < 0 ? target : target.slice(0, question);
     this.query = question < 0 ? "" : target.slice(question + 1);
+  }
+
+  /** Its answer is to end the connection. */
+  get isLast(): boolean {
+    return this.#options.lasting.isRetiring;
   }
 
   get secure(): boolean {

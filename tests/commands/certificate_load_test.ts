@@ -81,8 +81,9 @@ async function overHttp1(url: string): Promise<Speaker> {
     if (connection === undefined || connection.isClosed) {
       connection = new HttpConnection(`${url}/http-bind`);
     }
-    const { status, body: answer } = await connection.send({ body });
+    const { status, headers, body: answer } = await connection.send({ body });
     assert.equal(status, 200);
+    if (headers.get("connection") === "close") connection = undefined;
     return new TextDecoder().decode(answer);
   }, () => connection?.abort());
   await speaker.open();

@@ -58,7 +58,7 @@ class Front implements AsyncDisposable {
 
   replace(name: CertificateName): void {
     this.listener.replaceCertificates(tlsOf(name));
-    this.clock.advance(0);
+    this.clock.advance(1_000);
   }
 
   /** Common names that new connections are shown. */
