@@ -86,45 +86,57 @@ interface Package {
   readonly localPath: string;
 }
 
-/** What `deno info --json` tells of a module. */
+/** What `deno info --json` tells of a module and all that it imports. */
 interface Graph {
-  readonly modules: readonly {
-    readonly specifier: string;
-    readonly error?: string;
-    readonly dependencies?: readonly { readonly code?: { readonly specifier?: string } }[];
-  }[];
+  readonly modules: readonly Module[];
   /** All that `deno.json` names, used or not. */
   readonly npmPackages: Readonly<Record<string, Package>>;
 }
 
-/** Looks at the graph of modules. */
+interface Module {
+  readonly specifier: string;
+  readonly error?: string;
+  /** Without `code`: for its types only. */
+  readonly dependencies?: readonly { readonly code?: { readonly specifier?: string } }[];
+}
+
+/** Follows the imports, but those of types. Rejects when a module is not there. */
 export async function readParts(): Promise<Parts> {
-  const files = new Set<string>();
-  const imports = new Set<string>();
+  const roots = ["main.ts", ...lazyModules()];
+  const graphs: Graph[] = [];
+  for (const root of roots) {
+    graphs.push(JSON.parse(await output(Deno.execPath(), ["info", "--json", root])));
+  }
+  const modules = new Map(graphs.flatMap(({ modules }) => modules).map((it) => [it.specifier, it]));
+  const { npmPackages } = graphs[0]!;
   const packages = new Set<Package>();
-  for (const root of ["main.ts", ...lazyModules()]) {
-    const { modules, npmPackages }: Graph = JSON.parse(await deno("info", "--json", root));
-    const add = (key: string) => {
-      // Behind the version may stand what other packages the package was put together with.
-      const found = npmPackages[key] ??
-        Object.entries(npmPackages).find(([known]) => known.startsWith(`${key}_`))?.[1];
-      if (found === undefined) throw new Error(`nothing is known of the package ${key}`);
-      if (packages.has(found)) return;
-      packages.add(found);
-      found.dependencies.forEach(add);
-    };
-    for (const { specifier, error, dependencies = [] } of modules) {
-      if (error !== undefined) throw new Error(error);
-      if (specifier.startsWith("file:")) files.add(relative(ROOT, fileURLToPath(specifier)));
-      for (const { code } of dependencies) {
-        const match = /^npm:\/?((@[^/]+\/)?[^/@]+)@[^/]+/.exec(code?.specifier ?? "");
-        if (match === null) continue;
-        imports.add(match[1]!);
-        add(match[0].replace(/^npm:\/?/, ""));
-      }
+  const add = (key: string) => {
+    // Behind the version may stand what other packages the package was put together with.
+    const found = npmPackages[key] ??
+      Object.entries(npmPackages).find(([known]) => known.startsWith(`${key}_`))?.[1];
+    if (found === undefined) throw new Error(`nothing is known of the package ${key}`);
+    if (packages.has(found)) return;
+    packages.add(found);
+    found.dependencies.forEach(add);
+  };
+  const imports = new Set<string>();
+  const reached = new Set(roots.map((root) => `file://${ROOT}${root}`));
+  for (const specifier of reached) {
+    const match = /^npm:\/?((@[^/]+\/)?[^/@]+)@[^/]+/.exec(specifier);
+    if (match !== null) {
+      imports.add(match[1]!);
+      add(match[0].replace(/^npm:\/?/, ""));
+      continue;
+    }
+    const { error, dependencies = [] } = modules.get(specifier) ?? {};
+    if (error !== undefined) throw new Error(error);
+    for (const { code } of dependencies) {
+      if (code?.specifier !== undefined) reached.add(code.specifier);
     }
   }
-  return { files: [...files].sort(), packages: [...packages], imports };
+  const files = [...reached].filter((specifier) => specifier.startsWith("file:"))
+    .map((specifier) => relative(ROOT, fileURLToPath(specifier)));
+  return { files: files.sort(), packages: [...packages], imports };
 }
 
 /** Where the program lies when it is installed, below the root of the system. */
@@ -199,10 +211,6 @@ function isFile(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-function deno(...args: string[]): Promise<string> {
-  return output(Deno.execPath(), args);
 }
 
 /** A program that we started has failed. */
