@@ -7,6 +7,7 @@ import type { LimitName, ManagerEvent } from "./events.ts";
 import { AddressRanges } from "./server/address_ranges.ts";
 import { BodyRoom } from "./server/body_room.ts";
 import { boshEndpoint } from "./server/bosh_endpoint.ts";
+import { withBrowserPage } from "./server/browser_pages.ts";
 import { TrustedProxies } from "./server/client_address.ts";
 import { discoveryRoutes } from "./server/discovery.ts";
 import { healthRoutes } from "./server/health.ts";
@@ -254,10 +255,15 @@ export class ConnectionManager implements AsyncDisposable {
     };
   }
 
-  #router({ config, routes }: Parts, services: readonly Service[]): Handler {
+  #router(parts: Parts, services: readonly Service[]): Handler {
+    const { config, routes } = parts;
     const pages = this.#pages.map((page) => withHeaders(page, config.http.headers));
-    const served = services.flatMap((service) => routes[service]);
-    return router([...pages, ...served, ...sharedPath(routes, services)], this.#common);
+    const shown = (route: Route) => withBrowserPage(route, parts, services);
+    const served = services.flatMap((service) =>
+      service === "bosh" || service === "websocket" ? routes[service].map(shown) : routes[service]
+    );
+    const shared = sharedPath(routes, services).map(shown);
+    return router([...pages, ...served, ...shared], this.#common);
   }
 }
 
