@@ -7,7 +7,7 @@ import type { Route } from "../server/http.ts";
 import { fetching } from "./adapter.ts";
 import { Gate } from "./gate.ts";
 import { Logins } from "./logins.ts";
-import { Problem } from "./problem.ts";
+import { adminPage } from "./page/page.ts";
 import { restApi, type Surroundings } from "./rest.ts";
 import { AdminService, type ServiceOptions } from "./service.ts";
 
@@ -59,12 +59,12 @@ function adminRoutes(
     const { answerGraphql }: typeof import("./graphql.ts") = await import(GRAPHQL);
     return { response: await answerGraphql(request, { service, config, address, onFault }) };
   });
+  const page = adminPage(root, gate);
   const inside: Handler = (exchange) => {
     const at = exchange.path.replace(/\/$/, "");
     if (at === base || at.startsWith(`${base}/`)) return restHandler(exchange);
     if (at === graphql) return graphqlHandler(exchange);
-    const detail = `nothing is here; ${base}/openapi.json says what there is`;
-    return gate.problem(new Problem(404, detail));
+    return page(exchange);
   };
   const route: Route = {
     path,

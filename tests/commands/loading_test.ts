@@ -82,11 +82,12 @@ Deno.test("what TLS and lookups alone need is loaded when there are any", async 
   assert.deepEqual(needless, []);
 });
 
-Deno.test("the admin API has Hono, and GraphQL is loaded when somebody asks by it", async () => {
+Deno.test("the admin API has Hono, and GraphQL and the page are loaded when somebody asks by them", async () => {
   const main = "src/admin/admin.ts";
   const read = [...await reached([main], () => true, main)];
   const has = (library: string) =>
     read.some((module) => module.replace(/^npm:\/?/, "").startsWith(`${library}@`));
   assert.ok(has("hono") && has("valibot"), read.join(" "));
   assert.ok(!has("graphql") && !has("graphql-http") && !read.includes("src/admin/graphql.ts"));
+  assert.ok(read.includes("src/admin/page/page.ts") && !read.includes("src/admin/page/assets.ts"));
 });

@@ -36,7 +36,7 @@ async function serving(services: readonly string[], toml = ""): Promise<RunningM
 }
 
 onBothFronts(
-  "S-009 a browser sees what the endpoint is, programs get the line of text",
+  "B-012 a browser sees what the endpoint is, programs get the line of text",
   async () => {
     await using running = await serving(["bosh", "websocket"]);
     const host = new URL(running.url).host;
@@ -87,7 +87,7 @@ onBothFronts(
 );
 
 onBothFronts(
-  "S-009 the page names the addresses that clients have, and quotes no stranger",
+  "S-013 the page names the addresses that clients have, and quotes no stranger",
   async () => {
     await using running = await serving(
       ["bosh", "websocket"],
@@ -108,7 +108,7 @@ onBothFronts(
 );
 
 onBothFronts(
-  "S-009 only a browser that was let in to the admin page is shown the way there",
+  "S-010 only a browser that was let in to the admin page is shown the way there",
   async () => {
     const link = `<a href="/ops/">`;
     await using running = await serving(["bosh", "admin"]);
@@ -125,7 +125,7 @@ onBothFronts(
   },
 );
 
-onBothFronts("B-016 a browser's request by GET is answered as one", async () => {
+onBothFronts("J-000 J-001 a browser's request by GET is answered as one", async () => {
   await using running = await serving(["bosh"]);
   for (const query of ["data=%3Cbody/%3E", "data=%3Cbody/%3E&callback=f", "%3Cbody/%3E"]) {
     const target = `${ROUTES.bosh}?${query}`;
