@@ -37,7 +37,9 @@ export class LineQueue {
   #waiting = "";
   /** Of what waits and what is being written. */
   #length = 0;
+  /** It is, or will be in a moment. */
   #isWriting = false;
+  #isUnderWay = false;
   #lost = 0;
   /** Lines whose loss is told by a line that waits. */
   #told = 0;
@@ -70,8 +72,12 @@ export class LineQueue {
     queueMicrotask(() => this.#drain());
   }
 
-  /** Writes at once what waits, for the process ends; what this sink does not take is lost. */
+  /**
+   * Writes at once what waits, for the process ends; what this sink does not take is lost. So is what waits
+   * behind a write that is under way: it would be waited for, perhaps for ever.
+   */
   flush(sink: (bytes: Uint8Array) => number): void {
+    if (this.#isUnderWay) return;
     let rest = new TextEncoder().encode(this.#waiting);
     this.#waiting = "";
     try {
@@ -94,7 +100,9 @@ export class LineQueue {
       const told = this.#told;
       this.#waiting = "";
       this.#told = 0;
+      this.#isUnderWay = true;
       const unwritten = await this.#writeAll(new TextEncoder().encode(text));
+      this.#isUnderWay = false;
       this.#length -= text.length;
       if (unwritten > 0) {
         // The line that told of others is none of the service's own.

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { fstatSync, openSync } from "node:fs";
 import { LineQueue } from "../../src/commands/standard_error.ts";
+import { patiently } from "../support/patience.ts";
 
 const decoder = new TextDecoder();
 
@@ -137,6 +138,20 @@ Deno.test("S-017 a log that nobody reads neither stops the program nor loses a l
   assert.deepEqual(lost.map(({ level, lines }) => [level, lines]), [
     ["error", 10_000 - written + (isSaid ? 0 : 1)],
   ]);
+});
+
+Deno.test("a reader that does not read keeps no process that ends", async () => {
+  const code = `log.info("x".repeat(1_000_000));
+    setTimeout(() => { log.info("the end"); log.flush(); Deno.exit(3); }, 10);`;
+  const child = program("text", code).spawn();
+  assert.equal((await patiently(child.status, "the process has ended")).code, 3);
+  await Promise.all([child.stdout.cancel(), child.stderr.cancel()]);
+});
+
+Deno.test("what waits when a process ends is written", async () => {
+  const { stderr } = await program("text", `log.info("the end"); log.flush(); Deno.exit(3);`)
+    .output();
+  assert.match(decoder.decode(stderr), /info the end\n$/);
 });
 
 Deno.test("a line that is larger than a pipe is written whole", async () => {
