@@ -14,10 +14,10 @@ export interface LogOptions extends Pick<LogConfig, "level" | "format"> {
   /** The wall clock: milliseconds since 1970. */
   readonly now: () => number;
   /**
-   * The lines go to systemd's journal: each begins with its priority (`<6>`, sd-daemon(3)), which the journal
-   * takes off, and text has no time, for the journal has it.
+   * Whether the lines go to systemd's journal; asked with the first of them. Then each begins with its priority
+   * (`<6>`, sd-daemon(3)), which the journal takes off, and text has no time, for the journal has it.
    */
-  readonly journal?: boolean;
+  readonly journal?: () => boolean;
 }
 
 /**
@@ -33,18 +33,19 @@ export class Log {
   readonly flush: () => void;
   readonly #write: (line: string) => void;
   readonly #now: () => number;
-  readonly #isJournal: boolean;
+  readonly #asksJournal: () => boolean;
+  #isJournal: boolean | undefined;
   /** The second that was written last (seconds since 1970), as ISO 8601 writes it up to its full stop. */
   #second = NaN;
   #secondText = "";
 
-  constructor({ level, format, write, flush = () => {}, now, journal = false }: LogOptions) {
+  constructor({ level, format, write, flush = () => {}, now, journal = () => false }: LogOptions) {
     this.level = level;
     this.format = format;
     this.flush = flush;
     this.#write = write;
     this.#now = now;
-    this.#isJournal = journal;
+    this.#asksJournal = journal;
   }
 
   /** Whether records of this level are written. */
@@ -70,12 +71,13 @@ export class Log {
 
   #record(level: LogLevel, message: string, fields: Fields): void {
     if (!this.writes(level)) return;
-    const priority = this.#isJournal ? PRIORITY[level] : "";
+    const isJournal = this.#isJournal ??= this.#asksJournal();
+    const priority = isJournal ? PRIORITY[level] : "";
     if (this.format === "json") {
       const head = `${priority}{"time":"${this.#time()}","level":"${level}","message":`;
       return this.#write(jsonLine(head, message, fields));
     }
-    const time = this.#isJournal ? priority : `${this.#time()} `;
+    const time = isJournal ? priority : `${this.#time()} `;
     this.#write(textLine(`${time}${level} `, message, fields));
   }
 

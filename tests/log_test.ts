@@ -115,7 +115,7 @@ Deno.test("the level of a log can be changed while it is used", () => {
 
 Deno.test("in the journal a line begins with its priority, and text leaves the time to the journal", () => {
   const levels = ["debug", "info", "warn", "error"] as const;
-  const text = recorded({ journal: true });
+  const text = recorded({ journal: () => true });
   for (const level of levels) text.log[level]("m", { v: 1 });
   assert.deepEqual(text.lines, [
     "<7>debug m v=1\n",
@@ -123,7 +123,7 @@ Deno.test("in the journal a line begins with its priority, and text leaves the t
     "<4>warn m v=1\n",
     "<3>error m v=1\n",
   ]);
-  const json = recorded({ journal: true, format: "json" });
+  const json = recorded({ journal: () => true, format: "json" });
   json.log.warn("m", { v: 1 });
   assert.deepEqual(json.lines, [
     '<4>{"time":"2026-11-21T12:00:00.000Z","level":"warn","message":"m","v":1}\n',

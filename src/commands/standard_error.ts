@@ -12,7 +12,7 @@ export function standardErrorLog(config: Pick<LogConfig, "level" | "format">): L
     write: (line) => lines.write(line),
     flush: () => lines.flush((bytes) => Deno.stderr.writeSync(bytes)),
     now: Date.now,
-    journal: isJournal(Deno.env.get("JOURNAL_STREAM")),
+    journal: () => isJournal(Deno.env.get("JOURNAL_STREAM")),
   });
   return log;
 }
@@ -152,7 +152,8 @@ const LINE_END_ALONE = Uint8Array.of(LINE_END);
 function isJournal(stream: string | undefined): boolean {
   if (stream === undefined) return false;
   try {
-    // `Deno.stderr` has no stat, and /proc/self is for programs that may do everything.
+    // `Deno.stderr` has no stat, and /proc/self is for programs that may do everything. It takes 3 MiB, which
+    // a program without a line to write does not have to spend.
     const { fstatSync } = globalThis.process.getBuiltinModule("node:fs");
     const { dev, ino } = fstatSync(2, { bigint: true });
     return `${dev}:${ino}` === stream;
