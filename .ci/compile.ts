@@ -1,7 +1,7 @@
 /**
  * Makes the executable `dist/causeway`, with the permissions of deno.json, and starts it once.
  *
- * Its base binary is downloaded by Deno. Where it cannot be, the type check, the module graph, the
+ * Its base binary is downloaded by Deno. Where it cannot be, the module graph, the
  * embedded files and the permission flags are still exercised, with Deno itself in place of the
  * base; what comes out is then not the program, so it is neither kept nor run, and that is said.
  */
@@ -27,7 +27,7 @@ if (made.as === "executable") {
   const needless = Object.keys(manifest.imports)
     .filter((name) => !needed.has(name) && embedded.includes(`${name}/`));
   if (needless.length > 0) throw new Error(`embedded needlessly: ${needless}\n${embedded}`);
-  say("the base binary cannot be downloaded here. Types, module graph, embedded files");
+  say("the base binary cannot be downloaded here. Module graph, embedded files");
   say("and permissions were checked; NO EXECUTABLE WAS MADE OR RUN.");
 }
 

@@ -16,10 +16,19 @@ export const ROOT = fileURLToPath(new URL("..", import.meta.url));
  */
 export const V8_FLAGS = "--v8-flags=--max-semi-space-size=2,--heap-growing-percent=20,--no-maglev";
 
-/** The arguments of `deno compile` that make the executable `output`, for the machine named by `target` or this one. */
+/**
+ * The arguments of `deno compile` that make the executable `output`, for the machine named by `target` or this one.
+ * Types are `deno task check`'s business, once.
+ */
 export function compileArguments(output: string, target?: string): string[] {
   return [
-    ...["compile", "-P", V8_FLAGS, ...target === undefined ? [] : ["--target", target]],
+    ...[
+      "compile",
+      "--no-check",
+      "-P",
+      V8_FLAGS,
+      ...target === undefined ? [] : ["--target", target],
+    ],
     ...lazyModules().flatMap((module) => ["--include", module]),
     ...["--exclude-unused-npm", "--output", output, "main.ts"],
   ];

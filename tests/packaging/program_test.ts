@@ -25,8 +25,9 @@ Deno.test("the executable has what deno task start has, and the lazily loaded mo
   const start = manifest.tasks.start.command;
   assert.equal(start, `deno run -P ${V8_FLAGS} main.ts`);
   const words = compileArguments("out", "aarch64-apple-darwin");
-  assert.deepEqual(words.slice(0, 5), [
+  assert.deepEqual(words.slice(0, 6), [
     "compile",
+    "--no-check",
     "-P",
     V8_FLAGS,
     "--target",
