@@ -10,7 +10,7 @@
 import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { commandManual, configurationManual } from "./manual.ts";
-import { cacheArguments, HOME, layOut, output, readParts, ROOT, runArguments } from "./program.ts";
+import { HOME, layOut, output, readParts, ROOT, runArguments } from "./program.ts";
 import { version } from "../src/version.ts";
 
 /** Who makes the package says who he is as Debian's tools want it. */
@@ -86,11 +86,10 @@ async function lay(root: string): Promise<void> {
     ARCHITECTURE: architecture,
     MAINTAINER,
     INSTALLED_SIZE: String(Math.ceil(await size(root) / 1024)),
-    CACHE_ARGUMENTS: cacheArguments(`/${HOME}`).join(" "),
   };
   await write("DEBIAN/control", filled(control, values));
   for (const script of ["postinst", "prerm", "postrm"]) {
-    await write(`DEBIAN/${script}`, filled(await from(`deploy/debian/${script}`), values), 0o755);
+    await write(`DEBIAN/${script}`, await from(`deploy/debian/${script}`), 0o755);
   }
 }
 

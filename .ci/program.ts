@@ -167,17 +167,10 @@ export function runEnvironment(home: string): Readonly<Record<string, string>> {
 }
 
 /**
- * The arguments with which `deno` looks at all files and writes down in its folder what it has found out. Where
- * this has not been done, or not at the place where the program lies, each start takes 100 ms and 13 MB more.
- */
-export function cacheArguments(home: string): string[] {
-  const modules = ["main.ts", ...lazyModules()].map((module) => `${home}/program/${module}`);
-  return ["cache", "--quiet", "--no-lock", `--config=${home}/program/deno.json`, ...modules];
-}
-
-/**
  * Lays the program out below the folder `root`, as it is to lie below `/`: in `usr/lib/causeway` the `deno` that is
- * running this, `program` with our files, and `cache`, Deno's folder, with the packages of npm.
+ * running this, `program` with our files, and `cache`, Deno's folder, with the packages of npm. `program/all.ts` is for
+ * `deno cache`, which writes down what Deno finds out about each file: it has to be run when the tree is in its place, and each
+ * start takes 100 ms and 13 MB more until then.
  */
 export async function layOut(root: string): Promise<void> {
   const home = join(root, HOME);
@@ -187,6 +180,8 @@ export async function layOut(root: string): Promise<void> {
     await Deno.mkdir(dirname(copy), { recursive: true });
     if (file !== "deno.json") await Deno.copyFile(join(ROOT, file), copy);
   }
+  const all = ["main.ts", ...lazyModules()].map((module) => `import("./${module}");\n`);
+  await Deno.writeTextFile(join(home, "program/all.ts"), all.join(""));
   const used = Object.entries(manifest.imports).filter(([name]) => imports.has(name));
   await Deno.writeTextFile(
     join(home, "program/deno.json"),
