@@ -124,15 +124,15 @@ const NOT_JSON = new Problem(
   "what changes something is sent as JSON; send the header Content-Type: application/json",
 );
 
-/** The password and the token, as digests: what is compared has one length, whatever was sent. */
+/** The password and the token, compared as digests: these have one length, whatever was sent. */
 class Secrets {
   readonly challenge: string;
-  readonly #basic: Uint8Array | undefined;
-  readonly #token: Uint8Array | undefined;
+  readonly #basic: string | undefined;
+  readonly #token: string | undefined;
 
   constructor({ username, password, token }: AdminConfig) {
-    this.#basic = password === undefined ? undefined : digest(`${username}:${password}`);
-    this.#token = token === undefined ? undefined : digest(token);
+    this.#basic = password === undefined ? undefined : `${username}:${password}`;
+    this.#token = token;
     this.challenge = [
       // RFC 7617 §2.1. A browser asks for a password by the first challenge that it knows.
       ...(password === undefined ? [] : ['Basic realm="Causeway", charset="UTF-8"']),
@@ -145,9 +145,9 @@ class Secrets {
       /^([A-Za-z]{1,20}) +(\S{1,8192})$/.exec(authorization) ?? [];
     switch (scheme.toLowerCase()) {
       case "basic":
-        return equal(digest(decoded(credentials)), this.#basic);
+        return equal(decoded(credentials), this.#basic);
       case "bearer":
-        return equal(digest(credentials), this.#token);
+        return equal(credentials, this.#token);
       default:
         return false;
     }
@@ -162,11 +162,10 @@ function decoded(base64: string): Uint8Array {
   }
 }
 
-function digest(secret: string | Uint8Array): Uint8Array {
-  return nodeCrypto().createHash("sha256").update(secret).digest();
-}
-
 /** In a time that does not depend on what is equal. */
-function equal(given: Uint8Array, wanted: Uint8Array | undefined): boolean {
-  return wanted !== undefined && nodeCrypto().timingSafeEqual(given, wanted);
+function equal(given: string | Uint8Array, wanted: string | undefined): boolean {
+  if (wanted === undefined) return false;
+  const { createHash, timingSafeEqual } = nodeCrypto();
+  const digest = (secret: string | Uint8Array) => createHash("sha256").update(secret).digest();
+  return timingSafeEqual(digest(given), digest(wanted));
 }

@@ -16,7 +16,7 @@ export type SessionDetails = InferOutput<typeof SessionDetails>;
 export type SessionList = InferOutput<typeof SessionList>;
 
 /** Sessions that are looked at before anything else has its turn. */
-const AT_ONCE = 2_000;
+const AT_ONCE = 500;
 
 /** What a session is sorted by. Its name comes second, so that no two have one place. */
 type Place = readonly [value: number | string, session: string];
@@ -39,13 +39,13 @@ export class Sessions {
     const sign = order === "asc" ? 1 : -1;
     const found: { readonly place: Place; readonly description: SessionDescription }[] = [];
     let total = 0;
-    for await (const description of this.#fitting(query)) {
+    await this.#each(query, (description) => {
       total++;
       const place = placeOf(description, sort);
       if (after === undefined || sign * compare(place, after) > 0) {
         found.push({ place, description });
       }
-    }
+    });
     found.sort((a, b) => sign * compare(a.place, b.place));
     const page = found.slice(0, limit);
     const last = page.at(-1);
@@ -60,7 +60,7 @@ export class Sessions {
 
   async count(query: SessionQuery): Promise<number> {
     let count = 0;
-    for await (const _ of this.#fitting(query)) count++;
+    await this.#each(query, () => count++);
     return count;
   }
 
@@ -75,9 +75,9 @@ export class Sessions {
   /** Those whose stream is up, by domain. */
   async openByDomain(): Promise<ReadonlyMap<string, number>> {
     const open = new Map<string, number>();
-    for await (const { domain, state } of this.#fitting({})) {
+    await this.#each({}, ({ domain, state }) => {
       if (state !== "connecting") open.set(domain, (open.get(domain) ?? 0) + 1);
-    }
+    });
     return open;
   }
 
@@ -91,13 +91,17 @@ export class Sessions {
     );
   }
 
-  async *#fitting(query: Partial<SessionQuery>): AsyncGenerator<SessionDescription> {
+  /** Goes through all that fit, a few at a time. */
+  async #each(
+    query: Partial<SessionQuery>,
+    visit: (description: SessionDescription) => void,
+  ): Promise<void> {
     const fits = this.#filter(query);
     let looked = 0;
     for (const actor of this.#registry.actors) {
       if (++looked % AT_ONCE === 0) await new Promise((go) => setTimeout(go));
       const description = actor.describe();
-      if (fits(description)) yield description;
+      if (fits(description)) visit(description);
     }
   }
 
