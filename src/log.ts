@@ -134,11 +134,12 @@ export function eventLogger(log: Log): EventSink {
       }
       case "login-failed": {
         const { address, count } = event;
-        return log.warn("login to the admin API refused", { client: address, times: count });
+        const client = address || undefined;
+        return log.warn("login to the admin API refused", { client, times: count });
       }
       case "operator-acted": {
         const { action, address, session } = event;
-        return log.info(`an operator ${action}`, { session, client: address });
+        return log.info(`an operator ${action}`, { session, client: address || undefined });
       }
       case "handshake-failed": {
         const { address, reason } = event;

@@ -235,6 +235,18 @@ const EVENTS: readonly [ManagerEvent, string][] = [
     { type: "handshake-failed", address: "192.0.2.7", reason: "no" },
     "debug TLS handshake failed client=192.0.2.7 reason=no",
   ],
+  [
+    { type: "login-failed", address: "192.0.2.7", count: 3 },
+    "warn login to the admin API refused client=192.0.2.7 times=3",
+  ],
+  [
+    { type: "operator-acted", action: "ended a session", address: "192.0.2.7", session: "s1" },
+    "info an operator ended a session session=s1 client=192.0.2.7",
+  ],
+  [
+    { type: "operator-acted", action: "drains", address: "", session: undefined },
+    "info an operator drains",
+  ],
 ];
 
 Deno.test("eventLogger() writes each event as one record of its level", () => {

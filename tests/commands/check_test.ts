@@ -83,6 +83,29 @@ Deno.test("U-010 check warns of every domain whose server anybody can be", () =>
   assert.ok(stdout.includes("  domain  a.example: SRV lookup, TLS required, by fingerprint"));
 });
 
+Deno.test("S-004 check warns of a listener by which the operator's password would travel in the clear", () => {
+  const files: Readonly<Record<string, string>> = {
+    p: "a-password\n",
+    ...certificate("example.test"),
+  };
+  const warned = (listen: string, more = "") => {
+    const toml = `[[listen]]\nserve = ["admin"]\n${listen}\n[admin]\npassword_file = "p"\n` +
+      `[domains."example.org"]\n${more}`;
+    const { stdout } = check({ file: "c.toml", readFile: (path) => files[path] ?? toml });
+    return stdout.filter((line) => line.startsWith("  WARNING")).map((line) => line.slice(0, 60));
+  };
+  const what = '"admin" is served without TLS';
+  assert.ok(warned('address = "0.0.0.0"\nport = 1')[0]?.startsWith(`  WARNING 0.0.0.0:1: ${what}`));
+  assert.ok(warned('address = "::"\nport = 1')[0]?.startsWith(`  WARNING [::]:1: ${what}`));
+  assert.ok(warned("fd = 3")[0]?.startsWith(`  WARNING fd 3: ${what}`));
+  assert.deepEqual(warned('address = "::1"'), []);
+  assert.deepEqual(warned('unix = "/run/c.sock"'), []);
+  assert.deepEqual(warned('address = "::"\ntls = { cert = "cert", key = "key" }'), []);
+  // There is a proxy elsewhere, which has the TLS.
+  assert.deepEqual(warned('address = "::"', '[http]\ntrusted_proxies = ["192.0.2.1"]'), []);
+  assert.deepEqual(warned('address = "::"\n').length, 1);
+});
+
 Deno.test("check says whom TLS is for and how long, and warns of certificates that no client accepts", () => {
   const { cert, key } = certificate("example.test");
   const expired = certificate("expired");
