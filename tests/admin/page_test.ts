@@ -1,3 +1,4 @@
+// Runs apart: a browser takes all processors that there are.
 import assert from "node:assert/strict";
 import axe from "axe-core";
 import {

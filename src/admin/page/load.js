@@ -77,7 +77,7 @@ const KINDS = [
   {
     id: "lag",
     title: "Event-loop lag",
-    format: (ms) => `${figure(ms)} ms`,
+    format: (ms) => ms < 1000 ? `${figure(ms)} ms` : `${figure(ms / 1000)} s`,
     least: 10,
     isPeak: true,
     lines: [{ name: "late by", of: ({ lag }) => lag * 1000 }],
