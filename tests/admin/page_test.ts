@@ -191,7 +191,8 @@ test("the admin page finds, orders and turns pages of sessions", async (page, st
   await Promise.all(Array.from({ length: 24 }, () => stage.visit()));
   await page.wait();
   await page.find("[data-page-words]:text('1 to 25 of 26')").waitFor();
-  await page.find("[data-page=on]").click();
+  // Whoever is quicker than the answer turns one page all the same.
+  await page.find("[data-page=on]").dblclick();
   await page.find("[data-page-words]:text('26 to 26 of 26')").waitFor();
   assert.equal(await rows.count(), 1);
   // The button that was pressed is off now: the focus is at the other one.

@@ -17,8 +17,10 @@ export class Sessions {
   /** Where the pages begin that were turned, the first of them at the beginning. */
   #cursors = [undefined];
   #next = null;
-  /** Counts what was asked: an answer that a later one has overtaken is not shown. */
+  /** Counts what was asked. */
   #asked = 0;
+  /** Settles when what was asked last is shown; an answer that it has overtaken is not. */
+  #newest;
   #open;
   #refresh;
 
@@ -39,7 +41,10 @@ export class Sessions {
       find("button", header).addEventListener("click", () => this.#sortBy(header.dataset.sort));
     }
     find("[data-page=on]").addEventListener("click", () => {
+      if (this.#next === null) return;
       this.#cursors.push(this.#next);
+      // Whoever is quicker than the answer turns one page.
+      this.#next = null;
       this.#turn();
     });
     find("[data-page=back]").addEventListener("click", () => {
@@ -49,15 +54,18 @@ export class Sessions {
     this.#showOrder();
   }
 
-  async look() {
+  look() {
+    return this.#newest = this.#ask(++this.#asked);
+  }
+
+  async #ask(asked) {
     const { search, transport, state } = Object.fromEntries(new FormData(this.#form));
     const cursor = this.#cursors.at(-1);
-    const asked = ++this.#asked;
     const found = await get("sessions", {
       search: search.trim(),
       ...{ transport, state, cursor, sort: this.#sort, order: this.#order, limit: PAGE },
     });
-    if (asked !== this.#asked) return;
+    if (asked !== this.#asked) return this.#newest;
     // Sessions end: a page that was there may not be there any more.
     if (found.sessions.length === 0 && this.#cursors.length > 1) {
       this.#cursors.pop();
