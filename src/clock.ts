@@ -18,6 +18,8 @@ export interface Appointment {
 export interface Clock {
   /** Milliseconds since an arbitrary moment; never goes back. */
   now(): number;
+  /** Likewise with fractions, for what is measured; missing: there are none. */
+  precise?(): number;
   /** Wakes the sleeper once, `ms` milliseconds from now. */
   after(ms: number, sleeper: Sleeper): Appointment;
 }
@@ -55,6 +57,10 @@ class SystemClock implements Clock {
   now(): number {
     // Whole milliseconds: a fraction would be an object of its own wherever a time is kept.
     return Math.floor(performance.now());
+  }
+
+  precise(): number {
+    return performance.now();
   }
 
   after(ms: number, sleeper: Sleeper): Appointment {

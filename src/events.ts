@@ -130,26 +130,29 @@ export type ManagerEvent =
     readonly error: unknown;
   };
 
-/** A limit by its key in the configuration. */
-export type LimitName =
-  | "http.body_timeout"
-  | "http.head_timeout"
-  | "http.max_body"
-  | "http.write_timeout"
-  | "limits.bodies"
-  | "limits.client_stanza"
-  | "limits.connecting"
-  | "limits.depth"
-  | "limits.lookups"
-  | "limits.memory"
-  | "limits.new_sessions_per_minute"
-  | "limits.queued_bytes"
-  | "limits.sessions"
-  | "limits.sessions_per_address"
-  | "limits.unauthenticated_bytes"
-  | "limits.unauthenticated_time"
-  | "listen.max_connections"
-  | "listen.max_connections_per_address";
+/** Every limit, by its key in the configuration. */
+export const LIMITS = [
+  "http.body_timeout",
+  "http.head_timeout",
+  "http.max_body",
+  "http.write_timeout",
+  "limits.bodies",
+  "limits.client_stanza",
+  "limits.connecting",
+  "limits.depth",
+  "limits.lookups",
+  "limits.memory",
+  "limits.new_sessions_per_minute",
+  "limits.queued_bytes",
+  "limits.sessions",
+  "limits.sessions_per_address",
+  "limits.unauthenticated_bytes",
+  "limits.unauthenticated_time",
+  "listen.max_connections",
+  "listen.max_connections_per_address",
+] as const;
+
+export type LimitName = typeof LIMITS[number];
 
 /** The step of reaching an XMPP server in which something happened. */
 export type UpstreamPhase = "lookup" | "tcp" | "tls" | "stream";

@@ -4,6 +4,8 @@ import type { Config, ListenConfig, Service } from "./config/config.ts";
 import { domainKey, findDomain } from "./config/domains.ts";
 import type { Controls, ServiceState } from "./controls.ts";
 import type { LimitName, ManagerEvent } from "./events.ts";
+import { type Endpoint, Meter } from "./meter.ts";
+import type { Metrics } from "./metrics.ts";
 import { AddressRanges } from "./server/address_ranges.ts";
 import { BodyRoom } from "./server/body_room.ts";
 import { boshEndpoint } from "./server/bosh_endpoint.ts";
@@ -13,7 +15,7 @@ import { discoveryRoutes } from "./server/discovery.ts";
 import { healthRoutes } from "./server/health.ts";
 import type { Handler } from "./server/exchange.ts";
 import { denoFetch, listenDeno } from "./server/front_deno.ts";
-import { CommonHeaders, type Route, router, withHeaders } from "./server/http.ts";
+import { CommonHeaders, counted, type Route, router, withHeaders } from "./server/http.ts";
 import type { Timeouts } from "./server/http_connection.ts";
 import { LimitReports } from "./server/limit_reports.ts";
 import type { Listener } from "./server/listener.ts";
@@ -63,26 +65,31 @@ export class ConnectionManager implements AsyncDisposable {
   readonly #timeouts: Timeouts;
   readonly #clock: Clock;
   readonly #emit: (event: ManagerEvent) => void;
+  readonly #meter: Meter;
+  /** `undefined` until somebody wants them. */
+  #metrics: Metrics | undefined;
   /** What {@link reconfigure} replaces, whole. */
   #parts: Parts;
   readonly #controls: Controls | undefined;
   /** `undefined`: no listener serves it. */
   #admin: Admin | undefined;
   readonly #listeners: { readonly url: string; readonly serve: Service[] }[] = [];
+  readonly #fronts: Listener[] = [];
 
   constructor(options: ManagerOptions) {
     const { config, clock = systemClock } = options;
-    const onEvent = (event: ManagerEvent) => {
+    this.#meter = new Meter(clock);
+    this.#emit = (event) => {
+      this.#meter.note(event);
       this.#admin?.watch(event);
       options.onEvent?.(event);
     };
-    this.#emit = onEvent;
     this.#clock = clock;
     this.#controls = options.controls;
     this.#common = new CommonHeaders(config.http);
     this.#timeouts = { ...config.http };
     this.#pages = options.pages ?? [];
-    this.#limits = new LimitReports(clock, onEvent);
+    this.#limits = new LimitReports(clock, this.#emit);
     this.#bodies = new BodyRoom(config.limits.bodies);
     const limits = () => this.#parts.config.limits;
     const group = controlGroupCeiling();
@@ -99,13 +106,14 @@ export class ConnectionManager implements AsyncDisposable {
         limits,
         onLimit: (limit, address) => this.#limits.met(limit, address),
         clock,
-        emit: onEvent,
+        emit: this.#emit,
+        meter: this.#meter,
         random: Math.random,
       });
     const given = options.connector;
     const chosen = typeof given === "function" ? given(builtIn()) : given ?? builtIn();
     const isTraced = (address: string) => this.#parts.traced.has(address);
-    this.#connector = tracingConnector(chosen, isTraced, onEvent);
+    this.#connector = tracingConnector(chosen, isTraced, this.#emit);
     this.#parts = this.#partsOf(config);
     const everything: Service[] = ["bosh", "websocket", "discovery", "health"];
     const onFault = (error: unknown) => this.fault(error);
@@ -128,9 +136,11 @@ export class ConnectionManager implements AsyncDisposable {
 
   /** Opens a listener; rejects with what the platform says when it cannot. */
   async listen(listen: ListenConfig): Promise<Listener> {
+    if (listen.serve.includes("metrics")) await this.metrics();
     if (listen.serve.includes("admin")) await this.#openAdmin();
     const listener = await this.#open(listen);
     this.#listeners.push({ url: listener.url, serve: [...listen.serve] });
+    this.#fronts.push(listener);
     return listener;
   }
 
@@ -177,6 +187,25 @@ export class ConnectionManager implements AsyncDisposable {
     this.#emit({ type: "fault", session: undefined, error });
   }
 
+  /**
+   * All that is measured. What this takes is loaded with the first call; from then on requests are timed,
+   * and before it they are only counted.
+   */
+  async metrics(): Promise<Metrics> {
+    const { Metrics } = await import("./metrics.ts");
+    if (this.#metrics === undefined) {
+      this.#metrics = new Metrics({
+        meter: this.#meter,
+        registry: this.#registry,
+        limits: this.#limits,
+        listeners: this.#fronts,
+        config: () => this.config,
+      });
+      this.#parts = this.#partsOf(this.config);
+    }
+    return this.#metrics;
+  }
+
   /** How often each limit has bitten since the beginning; those that never did are missing. */
   get limitsReached(): ReadonlyMap<LimitName, number> {
     return this.#limits.totals;
@@ -215,6 +244,7 @@ export class ConnectionManager implements AsyncDisposable {
   /** Loads and begins what a listener serves as `admin`. */
   async #openAdmin(): Promise<void> {
     const { openAdmin }: typeof import("./admin/admin.ts") = await import(ADMIN);
+    const metrics = await this.metrics();
     if (this.#admin !== undefined) return;
     this.#admin = openAdmin({
       config: () => this.config,
@@ -222,6 +252,8 @@ export class ConnectionManager implements AsyncDisposable {
       registry: this.#registry,
       controls: this.#controls,
       listeners: this.#listeners,
+      meter: this.#meter,
+      families: () => metrics.families(),
       emit: this.#emit,
     });
     this.#parts = this.#partsOf(this.config);
@@ -237,33 +269,48 @@ export class ConnectionManager implements AsyncDisposable {
       limits: this.#limits,
       bodies: this.#bodies,
       proxies,
+      meter: this.#meter,
       emit: this.#emit,
     };
     const common = new CommonHeaders(config.http);
     return {
       config,
       proxies,
+      meter: this.#meter,
       traced: new AddressRanges(config.log.trace),
       routes: {
-        bosh: [{ path: config.bosh.path, handle: boshEndpoint(shell) }],
-        websocket: [{ path: config.websocket.path, handle: websocketEndpoint(shell) }],
-        discovery: discoveryRoutes(shell),
-        health: healthRoutes(() => this.state, common),
-        metrics: [],
-        admin: this.#admin?.routes(config, proxies) ?? [],
+        bosh: this.#counted("bosh", [{ path: config.bosh.path, handle: boshEndpoint(shell) }]),
+        websocket: this.#counted("websocket", [
+          { path: config.websocket.path, handle: websocketEndpoint(shell) },
+        ]),
+        discovery: this.#counted("discovery", discoveryRoutes(shell)),
+        health: this.#counted("health", healthRoutes(() => this.state, common)),
+        metrics: this.#counted(
+          "metrics",
+          this.#metrics === undefined ? [] : [this.#metrics.route(config.http)],
+        ),
+        admin: this.#counted("admin", this.#admin?.routes(config, proxies) ?? []),
       },
     };
   }
 
+  #counted(endpoint: Endpoint, routes: readonly Route[]): Route[] {
+    return routes.map((route) => ({
+      ...route,
+      handle: counted(endpoint, this.#meter, route.handle),
+    }));
+  }
+
   #router(parts: Parts, services: readonly Service[]): Handler {
     const { config, routes } = parts;
-    const pages = this.#pages.map((page) => withHeaders(page, config.http.headers));
+    const { headers } = config.http;
+    const pages = this.#counted("page", this.#pages.map((page) => withHeaders(page, headers)));
     const shown = (route: Route) => withBrowserPage(route, parts, services);
     const served = services.flatMap((service) =>
       service === "bosh" || service === "websocket" ? routes[service].map(shown) : routes[service]
     );
     const shared = sharedPath(routes, services).map(shown);
-    return router([...pages, ...served, ...shared], this.#common);
+    return router([...pages, ...served, ...shared], this.#common, this.#meter);
   }
 }
 
@@ -271,6 +318,7 @@ export class ConnectionManager implements AsyncDisposable {
 interface Parts {
   readonly config: Config;
   readonly proxies: TrustedProxies;
+  readonly meter: Meter;
   /** Whose stanzas are told. */
   readonly traced: AddressRanges;
   readonly routes: Routes;

@@ -14,8 +14,9 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...["manager", "server", "upstream", "admin", "demo", "log"],
     ...["shared", "config", "protocol", "version"],
   ],
-  "manager": ["server", "upstream", "admin", "connector", "shared", "config", "version"],
+  "manager": ["server", "upstream", "admin", "metrics", "connector", "shared", "config", "version"],
   "admin": ["server", "connector", "protocol", "log", "shared", "config", "version"],
+  "metrics": ["server", "shared", "config", "version"],
   "demo": ["protocol"],
   "server": ["connector", "protocol", "shared", "config"],
   "upstream": ["connector", "protocol", "shared", "config"],
@@ -126,5 +127,5 @@ function layerOf(file: string): string {
   const [, first, second] = file.split("/");
   if (second !== undefined) return first!;
   const name = first!.replace(/\.ts$/, "");
-  return ["clock", "controls", "events"].includes(name) ? "shared" : name;
+  return ["clock", "controls", "events", "meter"].includes(name) ? "shared" : name;
 }

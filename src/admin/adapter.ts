@@ -1,4 +1,5 @@
 /** Requests and answers of ours in the shapes of the Fetch API, for libraries that know those. */
+import type { Meter } from "../meter.ts";
 import type { Answer, BodySource, Exchange, Handler } from "../server/exchange.ts";
 import type { Gate } from "./gate.ts";
 import { Problem } from "./problem.ts";
@@ -14,10 +15,17 @@ export interface Fetched {
   readonly source?: BodySource | undefined;
 }
 
+/** Who hears of requests. */
+export interface Adapting {
+  readonly onFault: (error: unknown) => void;
+  /** Counts them when they are answered. */
+  readonly meter: Meter;
+}
+
 /** Serves what a function of the Fetch API answers; what that throws is a mistake of ours. */
 export function fetching(
   gate: Gate,
-  onFault: (error: unknown) => void,
+  { onFault, meter }: Adapting,
   fetch: (request: Request, address: string) => Fetched | Promise<Fetched>,
 ): Handler {
   return (exchange) => {
@@ -27,14 +35,19 @@ export function fetching(
     }
     const address = gate.addressOf(exchange);
     exchange.readBody(MOST, (body) => {
-      if (typeof body === "string") return exchange.respond(noBody(gate, body));
+      const began = meter.now();
+      const respond = (answer: Answer) => {
+        meter.served("admin", answer.status, began);
+        exchange.respond(answer);
+      };
+      if (typeof body === "string") return respond(noBody(gate, body));
       const { url, ...rest } = head;
       const isBare = rest.method === "GET" || rest.method === "HEAD";
       const request = new Request(url, {
         ...rest,
         ...(isBare ? {} : { body: body as Uint8Array<ArrayBuffer> }),
       });
-      void answer(request, address).then((answer) => exchange.respond(answer));
+      void answer(request, address).then(respond);
     });
     return undefined;
   };

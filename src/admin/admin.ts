@@ -4,7 +4,7 @@ import type { EventSink } from "../events.ts";
 import type { TrustedProxies } from "../server/client_address.ts";
 import type { Handler } from "../server/exchange.ts";
 import type { Route } from "../server/http.ts";
-import { fetching } from "./adapter.ts";
+import { type Adapting, fetching } from "./adapter.ts";
 import { Gate } from "./gate.ts";
 import { Logins } from "./logins.ts";
 import { adminPage } from "./page/page.ts";
@@ -29,11 +29,12 @@ const GRAPHQL: string = "./graphql.ts";
 /** Begins to gather what operators ask for. */
 export function openAdmin(options: ServiceOptions): Admin {
   const service = new AdminService(options);
+  const { meter } = options;
   const logins = new Logins(options.clock, options.emit);
   const onFault = (error: unknown) => options.emit({ type: "fault", session: undefined, error });
   return {
     routes: (config, proxies) =>
-      adminRoutes(config, new Gate({ config, proxies, logins }), service, onFault),
+      adminRoutes(config, new Gate({ config, proxies, logins }), service, { onFault, meter }),
     watch: service.watch,
     stop: () => service.stop(),
   };
@@ -43,19 +44,20 @@ function adminRoutes(
   config: Config,
   gate: Gate,
   service: AdminService,
-  onFault: (error: unknown) => void,
+  adapting: Adapting,
 ): Route[] {
+  const { onFault } = adapting;
   const { path } = config.admin;
   const root = path === "/" ? "" : path;
   const base = `${root}/api/v1`;
   const graphql = `${root}/graphql`;
   const rest = restApi(base, service, onFault);
-  const restHandler = fetching(gate, onFault, async (request, address) => {
+  const restHandler = fetching(gate, adapting, async (request, address) => {
     const surroundings: Surroundings = { address };
     const response = await rest.fetch(request, surroundings);
     return { response, source: surroundings.source };
   });
-  const graphqlHandler = fetching(gate, onFault, async (request, address) => {
+  const graphqlHandler = fetching(gate, adapting, async (request, address) => {
     const { answerGraphql }: typeof import("./graphql.ts") = await import(GRAPHQL);
     return { response: await answerGraphql(request, { service, config, address, onFault }) };
   });

@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { Config, LogLevel } from "../config/config.ts";
 import type { Controls, ReloadReport } from "../controls.ts";
 import type { EventSink, ManagerEvent } from "../events.ts";
+import type { Meter } from "../meter.ts";
 import type { BodySource } from "../server/exchange.ts";
 import { memoryUse } from "../server/process_memory.ts";
 import type { Registry } from "../server/registry.ts";
@@ -32,6 +33,8 @@ export interface ServiceOptions {
   /** Tells of what operators do. */
   readonly emit: EventSink;
   readonly listeners: Status["listeners"];
+  /** Counts requests. */
+  readonly meter: Meter;
   /** All metrics; missing: there are none. */
   readonly families?: () => readonly Metrics["families"][number][];
 }

@@ -112,6 +112,7 @@ export class BoshActor implements Actor {
       writesToAlways: init.writesToAlways,
       chooseStream: (request) => this.#choose(request),
       nameStream: randomName,
+      repeated: shell.meter.repeated,
       sha1,
     });
     registry.add(this, init.client.address);
@@ -201,6 +202,9 @@ export class BoshActor implements Actor {
 
   deliver(stream: string, payloads: readonly Payload[]): void {
     this.tap?.delivered(payloads);
+    const { bosh } = this.#shell.meter;
+    bosh.stanzasDown += payloads.length;
+    for (const { bytes } of payloads) bosh.bytesDown += bytes.length;
     this.#input((now) => this.#session.deliver(now, stream, payloads));
   }
 
@@ -240,7 +244,7 @@ export class BoshActor implements Actor {
   #input(input: (now: number) => void): void {
     if (this.#ended) return;
     try {
-      input(this.#shell.clock.now());
+      input(this.#shell.meter.begin());
       for (let action; (action = this.#session.poll());) this.#perform(action);
       if (!this.#ended) this.#alarm.set(this.#session.deadline);
     } catch (error) {
@@ -267,6 +271,11 @@ export class BoshActor implements Actor {
       case "send": {
         const upstream = this.#upstream(action.stream);
         this.tap?.sent(action.content);
+        if (action.count !== undefined) {
+          const { bosh } = this.#shell.meter;
+          bosh.stanzasUp += action.count;
+          bosh.bytesUp += action.content.length;
+        }
         upstream?.send(action.content);
         if ((upstream?.queuedBytes ?? 0) > this.#shell.config.limits.queuedBytes) {
           this.#session.congested(this.#shell.clock.now());

@@ -4,9 +4,10 @@ import {
   readScriptBody,
   type RefusedBody,
 } from "../protocol/bosh/body.ts";
+import { elapsed, type Meter, type Outcome } from "../meter.ts";
 import { httpStatus, type TerminalCondition } from "../protocol/bosh/conditions.ts";
 import { ContentAssembler, payloadsOf } from "../protocol/bosh/content_assembler.ts";
-import { EMPTY_BODY, refusalBody, terminalBody } from "../protocol/bosh/response.ts";
+import { EMPTY_BODY, kindOf, refusalBody, terminalBody } from "../protocol/bosh/response.ts";
 import type { RequestId } from "../protocol/bosh/window.ts";
 import { NS } from "../protocol/xml/names.ts";
 import { XmlTokenizer } from "../protocol/xml/tokenizer.ts";
@@ -34,7 +35,7 @@ const NO_SESSION = { condition: "item-not-found", reason: "there is no such sess
 
 /** XMPP over BOSH (XEP-0124, XEP-0206) at one path. */
 export function boshEndpoint(shell: SessionShell): Handler {
-  const { config, registry } = shell;
+  const { config, registry, meter } = shell;
   const common = new CommonHeaders(config.http);
   const xml = new CommonHeaders(config.http, { "content-type": XML });
   // The address of such a request has the sid in it.
@@ -80,12 +81,14 @@ export function boshEndpoint(shell: SessionShell): Handler {
     if (!shell.bodies.take(length)) return noRoom(exchange);
     exchange.readBody(maxBody, (bytes) => {
       shell.bodies.giveBack(length);
-      if (typeof bytes === "string") return exchange.respond(noBody(exchange, bytes));
+      if (typeof bytes === "string") return noBody(exchange, bytes);
+      const pending = new PendingRequest(meter, exchange, xml.for(exchange));
       if (bytes.length === 0) {
-        const reason = "The request has no <body/>.\n";
-        return exchange.respond(textAnswer(400, reason, common.for(exchange)));
+        return pending.refuse(
+          textAnswer(400, "The request has no <body/>.\n", common.for(exchange)),
+        );
       }
-      respondTo(bytes, new PendingRequest(exchange, xml.for(exchange)), false);
+      respondTo(bytes, pending, false);
     });
     return undefined;
   }
@@ -98,7 +101,7 @@ export function boshEndpoint(shell: SessionShell): Handler {
     if (request.type === "refused") {
       return textAnswer(400, `${request.reason}\n`, common.for(exchange));
     }
-    const pending = new PendingRequest(exchange, xmlByGet.for(exchange), request);
+    const pending = new PendingRequest(meter, exchange, xmlByGet.for(exchange), request);
     respondTo(request.body, pending, request.type === "script");
     return undefined;
   }
@@ -111,7 +114,7 @@ export function boshEndpoint(shell: SessionShell): Handler {
       // RFC 9110 §15.5.16: the answer says which codings would have been accepted.
       const text = "The body is in a Content-Encoding; send it without one.\n";
       const headers = { ...common.for(exchange), "accept-encoding": "identity" };
-      return exchange.respond(textAnswer(415, text, headers));
+      return pending.refuse(textAnswer(415, text, headers));
     }
     // Bytes that are not UTF-8 are refused in any case. Whether a client says that its are of
     // another kind is asked once a session: every header that is looked up costs something.
@@ -132,7 +135,7 @@ export function boshEndpoint(shell: SessionShell): Handler {
       return pending.respond(farewell(sid, isScript) ?? terminal(condition, reason));
     }
     // XEP-0124 §19.1: a request in the clear for a session of TLS is none, and anybody may have sent it.
-    if (actor.isTls && !isTls(exchange)) return exchange.respond(inTheClear(exchange));
+    if (actor.isTls && !isTls(exchange)) return pending.refuse(inTheClear(exchange));
     if (body.type === "refused") return actor.refuse(body.condition, body.reason, pending);
     pending.watch(actor, actor.request(body, pending));
   }
@@ -220,17 +223,19 @@ export function boshEndpoint(shell: SessionShell): Handler {
     return { ...textAnswer(503, text, headers), closes: true };
   }
 
-  function noBody(exchange: Exchange, why: NoBody): Answer {
+  function noBody(exchange: Exchange, why: NoBody): void {
     const headers = common.for(exchange);
     if (why === "broke-off") {
       // A network has closed the client's way to us, and it hears us. Many clients take 4xx for the
       // end of their session, and repeat the request after 5xx.
       const text = "The request's body broke off; send it again.\n";
-      return { ...textAnswer(503, text, headers), closes: true };
+      meter.endpoints.bosh.lost++;
+      return exchange.respond({ ...textAnswer(503, text, headers), closes: true });
     }
+    meter.endpoints.bosh.refused++;
     shell.limits.met("http.max_body", shell.proxies.client(exchange).address);
     const text = `A request may have at most ${config.http.maxBody} bytes (http.max_body).\n`;
-    return { ...textAnswer(413, text, headers), closes: true };
+    exchange.respond({ ...textAnswer(413, text, headers), closes: true });
   }
 }
 
@@ -287,20 +292,41 @@ class PendingRequest implements Asker, LossWatcher {
   readonly #headers: Readonly<Record<string, string>>;
   /** `undefined`: a POST. */
   readonly #script: LegibleRequest | undefined;
+  /** `undefined`: it does not wait for its session. */
   #actor: BoshActor | undefined;
   #id: RequestId = 0;
+  readonly #meter: Meter;
+  #isAnswered = false;
+  /** When it came, and when its session began to hold it, as the meter has it. */
+  readonly #began: number;
+  #heldSince = 0;
 
   constructor(
+    meter: Meter,
     exchange: Exchange,
     headers: Readonly<Record<string, string>>,
     script?: LegibleRequest,
   ) {
+    this.#meter = meter;
+    this.#began = meter.now();
     this.exchange = exchange;
     this.#headers = headers;
     this.#script = script;
   }
 
-  respond({ status, body, contentType, pipelines }: BoshResponse): void {
+  respond(response: BoshResponse): void {
+    const kind = kindOf(response.body);
+    this.#count(kind === "payloads" ? "answered" : kind);
+    this.#send(response);
+  }
+
+  /** Answers what is no request of BOSH. */
+  refuse(answer: Answer): void {
+    this.#count("refused");
+    this.exchange.respond(answer);
+  }
+
+  #send({ status, body, contentType, pipelines }: BoshResponse): void {
     const script = this.#script;
     if (script === undefined || script.type === "data") {
       const headers = withType(this.#headers, contentType);
@@ -312,6 +338,9 @@ class PendingRequest implements Asker, LossWatcher {
 
   /** Its session has it under this number. */
   watch(actor: BoshActor, id: RequestId): void {
+    if (this.#isAnswered) return;
+    this.#meter.held++;
+    this.#heldSince = this.#meter.now();
     this.#actor = actor;
     this.#id = id;
     this.exchange.onLost(this);
@@ -319,7 +348,26 @@ class PendingRequest implements Asker, LossWatcher {
 
   /** A request whose client has left is none; its exchange is only brought to its end. */
   lost(): void {
+    if (this.#isAnswered) return;
     this.#actor?.abandon(this.#id);
-    this.respond({ status: 200, body: EMPTY_BODY });
+    this.#count("lost");
+    this.#send({ status: 200, body: EMPTY_BODY });
+  }
+
+  /**
+   * It is held from the end of its own turn until the beginning of the one that answers it: meanwhile
+   * the server had nothing to say. What is left of its time is what it took to serve it.
+   */
+  #count(outcome: Outcome): void {
+    this.#isAnswered = true;
+    const meter = this.#meter;
+    const { bosh } = meter.endpoints;
+    bosh[outcome]++;
+    if (this.#actor !== undefined) meter.held--;
+    if (this.#began === 0) return;
+    const now = meter.now();
+    if (this.#heldSince === 0) return bosh.service.observe(elapsed(this.#began, now));
+    meter.hold.observe(elapsed(this.#heldSince, meter.turn));
+    bosh.service.observe(elapsed(this.#began, this.#heldSince) + elapsed(meter.turn, now));
   }
 }

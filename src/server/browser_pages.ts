@@ -18,7 +18,7 @@ export const OPERATOR_COOKIE = "causeway-operator=1";
  */
 export function withBrowserPage(
   { path, handle }: Route,
-  { config, proxies }: Pick<SessionShell, "config" | "proxies">,
+  { config, proxies, meter }: Pick<SessionShell, "config" | "meter" | "proxies">,
   services: readonly Service[],
 ): Route {
   const common = new CommonHeaders(config.http);
@@ -31,9 +31,10 @@ export function withBrowserPage(
       const isOperator = services.includes("admin") && isFromOperator(exchange);
       const headers = common.for(exchange);
       const options = { config, services, path, target, isOperator };
-      import("./browser_page.ts").then(({ browserPage }) =>
-        exchange.respond(browserPage(options, headers))
-      );
+      import("./browser_page.ts").then(({ browserPage }) => {
+        meter.served("page", 200);
+        exchange.respond(browserPage(options, headers));
+      });
       return undefined;
     },
   };

@@ -144,6 +144,10 @@ class SocketsFront implements Listener, ConnectionHost {
     if ("unix" in at) await Deno.remove(at.unix).catch(() => {});
   }
 
+  get connections(): number {
+    return this.#count.all;
+  }
+
   replaceCertificates(tls: TlsConfig): void {
     this.#tls?.replace(tls);
   }

@@ -1,4 +1,5 @@
 import type { HttpConfig } from "../config/config.ts";
+import type { Endpoint, Meter } from "../meter.ts";
 import type { Answer, Exchange, Handler } from "./exchange.ts";
 
 /** One thing that a listener serves, at a path of its own. */
@@ -13,7 +14,7 @@ export interface Route {
  * Finds the endpoint of an exchange. A path is served with and without its trailing slash:
  * clients post to either, and few of them follow a redirect with a POST.
  */
-export function router(routes: readonly Route[], common: CommonHeaders): Handler {
+export function router(routes: readonly Route[], common: CommonHeaders, meter: Meter): Handler {
   const byPath = new Map<string, Handler>();
   const above: { readonly prefix: string; readonly handle: Handler }[] = [];
   for (const { path, below, handle } of routes) {
@@ -22,12 +23,25 @@ export function router(routes: readonly Route[], common: CommonHeaders): Handler
     byPath.set(bare, handle);
     byPath.set(bare === "/" ? "/" : `${bare}/`, handle);
   }
-  return (exchange) => {
-    const handle = byPath.get(exchange.path) ??
-      above.find(({ prefix }) => exchange.path.startsWith(prefix))?.handle;
-    if (handle !== undefined) return handle(exchange);
+  const nowhere = counted("none", meter, (exchange) => {
     if (exchange.method === "OPTIONS") return preflight(common.for(exchange), ANY_METHOD);
     return textAnswer(404, "Nothing is served at this path.\n", common.for(exchange));
+  });
+  return (exchange) => {
+    const handle = byPath.get(exchange.path) ??
+      above.find(({ prefix }) => exchange.path.startsWith(prefix))?.handle ?? nowhere;
+    return handle(exchange);
+  };
+}
+
+/** Counts answers that come at once, and times them. Who answers later counts then. */
+export function counted(endpoint: Endpoint, meter: Meter, handle: Handler): Handler {
+  return (exchange) => {
+    // BOSH takes the time itself, when it has the whole request.
+    const began = endpoint === "bosh" ? 0 : meter.now();
+    const answer = handle(exchange);
+    if (answer !== undefined) meter.served(endpoint, answer.status, began);
+    return answer;
   };
 }
 

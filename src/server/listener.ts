@@ -5,6 +5,8 @@ import { joinHostPort } from "../config/address.ts";
 export interface Listener {
   /** `http://address:port`, or `http+unix:path`, for people. */
   readonly url: string;
+  /** Connections of clients, TLS handshakes among them; missing: nobody knows. */
+  readonly connections?: number;
   /** Accepts nothing more; settles when every exchange has been answered. */
   close(): Promise<void>;
   /** For connections that come from here on; nothing, where there is no TLS. */

@@ -1,6 +1,7 @@
 import { type Clock } from "../clock.ts";
 import type { Config } from "../config/config.ts";
 import type { EventSink } from "../events.ts";
+import type { Meter } from "../meter.ts";
 import type { Connector } from "../upstream/connector.ts";
 import type { TrustedProxies } from "./client_address.ts";
 import type { BodyRoom } from "./body_room.ts";
@@ -16,6 +17,7 @@ export interface SessionShell {
   readonly limits: LimitReports;
   readonly bodies: BodyRoom;
   readonly proxies: TrustedProxies;
+  readonly meter: Meter;
   readonly emit: EventSink;
 }
 

@@ -119,6 +119,9 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
 
   deliver(payloads: readonly Payload[]): void {
     this.tap?.delivered(payloads);
+    const { websocket } = this.#shell.meter;
+    websocket.stanzasDown += payloads.length;
+    for (const { bytes } of payloads) websocket.bytesDown += bytes.length;
     this.#input((now) => this.#session.deliver(now, payloads));
     this.#checkBacklog();
   }
@@ -206,13 +209,17 @@ export class WebSocketActor implements Actor, UpstreamEvents, MessageEvents {
       }
       case "restart-stream":
         return this.#upstream?.restart();
-      case "send":
+      case "send": {
         this.tap?.sent(action.content);
+        const { websocket } = this.#shell.meter;
+        websocket.stanzasUp++;
+        websocket.bytesUp += action.content.length;
         this.#upstream?.send(action.content);
         if ((this.#upstream?.queuedBytes ?? 0) > this.#shell.config.limits.queuedBytes) {
           this.#session.congested(this.#shell.clock.now());
         }
         return;
+      }
       case "close-stream":
         return action.clean ? this.#upstream?.close() : this.#upstream?.abort();
       case "flow":

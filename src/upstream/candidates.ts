@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import { splitHostPort } from "../config/address.ts";
 import type { UpstreamConfig } from "../config/config.ts";
 import type { UpstreamPhase } from "../events.ts";
+import type { Meter } from "../meter.ts";
 import type { StreamEnd } from "../protocol/stream/c2s.ts";
 import { NO_ANSWER } from "./dns/client.ts";
 import type { Resolver } from "./dns/resolver.ts";
@@ -52,6 +53,7 @@ export interface Search {
   readonly clock: Clock;
   readonly resolver: Resolver;
   readonly families: Families;
+  readonly meter: Meter;
   readonly cancelled: AbortSignal;
   /** At least 0, less than 1. */
   readonly random: () => number;
@@ -215,14 +217,16 @@ class Lookups {
 
   async within<T>(work: (options: ResolveOptions) => Promise<T>): Promise<T> {
     const { nameserver, connectTimeout: limit } = this.#settings;
-    const { clock, resolver, cancelled } = this.#search;
+    const { clock, resolver, cancelled, meter } = this.#search;
     const begun = clock.now();
     try {
-      return await within(
+      const found = await within(
         { clock, timeout: Math.max(0, limit - this.#spent), limit, cancelled },
         NO_ANSWER,
         (signal) => work({ nameserver, clock, resolver, signal }),
       );
+      meter.reached("lookup", clock.now() - begun);
+      return found;
     } finally {
       this.#spent += clock.now() - begun;
     }

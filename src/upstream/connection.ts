@@ -18,6 +18,8 @@ export interface ConnectionEvents {
   deliver(payloads: readonly Payload[]): void;
   /** `phase` is where it was when it ended. */
   ended(end: StreamEnd, phase: "tls" | "stream"): void;
+  /** TLS is up; the handshake took so many milliseconds. */
+  secured?(ms: number): void;
   /** More waits to be written than before. */
   queued(): void;
   /** Some of it has left. */
@@ -190,6 +192,7 @@ export class Connection {
     this.#tlsWanted = false;
     this.#phase = "tls";
     await this.#flushed();
+    const begun = this.#clock.now();
     const bounds = { clock: this.#clock, timeout: this.#timeout };
     try {
       await within(bounds, "no TLS handshake", (signal) => {
@@ -201,6 +204,7 @@ export class Connection {
       return false;
     }
     if (this.#over) return false;
+    this.#events.secured?.(this.#clock.now() - begun);
     this.#phase = "stream";
     return true;
   }

@@ -1,15 +1,16 @@
 import type { Clock } from "../clock.ts";
 import type { UpstreamConfig } from "../config/config.ts";
-import type { EventSink, UpstreamPhase } from "../events.ts";
+import type { EventSink } from "../events.ts";
+import { Meter } from "../meter.ts";
 import {
   C2sStream,
   type Restart,
   type StreamEnd,
   type StreamHeader,
 } from "../protocol/stream/c2s.ts";
-import { readStreamError } from "../protocol/stream/received_error.ts";
 import type { Payload } from "../protocol/xml/payload.ts";
 import type { XmlLimits } from "../protocol/xml/limits.ts";
+import { type Attempt, type Elsewhere, failed, STEP } from "./attempt.ts";
 import {
   type Candidate,
   candidates,
@@ -49,6 +50,8 @@ export interface TcpConnectorOptions {
   readonly onLimit?: (limit: "limits.connecting" | "limits.lookups", address: string) => void;
   readonly clock: Clock;
   readonly emit: EventSink;
+  /** Missing: nobody counts. */
+  readonly meter?: Meter;
   /** At least 0, less than 1. */
   readonly random: () => number;
   /** Whether an address that DNS gave may be dialled. Default: only public ones. */
@@ -64,6 +67,7 @@ interface Shared {
   readonly xmlLimits: () => XmlLimits;
   readonly resolver: Resolver;
   readonly families: Families;
+  readonly meter: Meter;
   /** Upstreams whose streams are not up yet. */
   connecting: number;
 }
@@ -85,6 +89,7 @@ export function tcpConnector(options: TcpConnectorOptions): Connector {
     },
     resolver: new Resolver(options.clock, undefined, bound),
     families: new Families(options.clock),
+    meter: options.meter ?? new Meter(options.clock),
     connecting: 0,
   };
   return {
@@ -99,25 +104,6 @@ export function tcpConnector(options: TcpConnectorOptions): Connector {
 
 /** Of all that DNS has for a domain, so many places are dialled for one session. */
 const MAX_ATTEMPTS = 16;
-
-/** What a server said of where the stream is instead. */
-interface Elsewhere {
-  readonly failure: Failure;
-  readonly otherHost: string;
-  /** It was said under TLS, so by the server whose certificate is right. */
-  readonly isEncrypted: boolean;
-  /** The server that said so has TLS from the first byte. */
-  readonly direct: boolean;
-}
-
-/** A connection that may become the stream. */
-interface Attempt {
-  readonly target: string;
-  readonly direct: boolean;
-  readonly stream: C2sStream;
-  /** Says why it does not; `undefined`: it does, or nobody wants it any more. */
-  readonly settle: (failure: Failure | undefined) => void;
-}
 
 class TcpUpstream implements Upstream, ConnectionEvents {
   readonly #options: TcpConnectorOptions;
@@ -317,6 +303,8 @@ class TcpUpstream implements Upstream, ConnectionEvents {
       if (clock.now() - begun >= candidate.patience) candidate.silent();
       return { phase: "tcp", target, reason: words(error) };
     }
+    const connected = clock.now();
+    this.#shared.meter.reached("tcp", connected - begun);
     if (this.#over) {
       pipe.close();
       return undefined;
@@ -339,7 +327,7 @@ class TcpUpstream implements Upstream, ConnectionEvents {
       ? undefined
       : proxyHeader(settings.proxyProtocol, client, { address: candidate.hostname, port });
     return await new Promise((settle) => {
-      this.#attempt = { target, direct, stream, settle };
+      this.#attempt = { target, direct, stream, settle, connected, tlsTime: 0 };
       this.#connection = new Connection({ pipe, stream, tls, timeout, clock }, this);
       this.#connection.start({ preamble, direct });
     });
@@ -355,7 +343,10 @@ class TcpUpstream implements Upstream, ConnectionEvents {
       this.#connection?.flow(this.#flowing);
       // What waited is the connection's now, and it will say what becomes of it.
       this.sent();
-      const { target, direct, stream, settle } = attempt;
+      const { target, direct, stream, settle, connected, tlsTime } = attempt;
+      const { meter } = this.#shared;
+      meter.upstreams++;
+      meter.reached("stream", this.#options.clock.now() - connected - tlsTime);
       this.#reached(target, direct ? "direct" : stream.encrypted ? "starttls" : "none");
       settle(undefined);
     }
@@ -374,6 +365,11 @@ class TcpUpstream implements Upstream, ConnectionEvents {
     const { target, stream, settle } = attempt;
     const isEncrypted = stream.encrypted;
     settle(this.#over ? undefined : { ...failed(end, phase, target), isEncrypted });
+  }
+
+  secured(ms: number): void {
+    this.#shared.meter.reached("tls", ms);
+    if (this.#attempt) this.#attempt.tlsTime = ms;
   }
 
   queued(): void {
@@ -406,17 +402,21 @@ class TcpUpstream implements Upstream, ConnectionEvents {
 
   /** Ends it before it was up, or without ceremony: the session hears `closed`, but not before its call returns. */
   #giveUp(): void {
-    this.#over = true;
-    this.#dropEarly();
+    this.#leave();
     this.#cancel?.abort();
     queueMicrotask(() => this.#tellEnd({ type: "closed" }));
   }
 
   #finish(end: StreamEnd): void {
     if (this.#over) return;
-    this.#over = true;
-    this.#dropEarly();
+    this.#leave();
     this.#tellEnd(end);
+  }
+
+  #leave(): void {
+    this.#over = true;
+    if (this.#early === undefined) this.#shared.meter.upstreams--;
+    this.#dropEarly();
   }
 
   /** What waited for the stream to be up, and never was. */
@@ -471,25 +471,5 @@ class TcpUpstream implements Upstream, ConnectionEvents {
   #fault(error: unknown): void {
     const { session, client } = this.#request;
     this.#options.emit({ type: "fault", session, client, error });
-  }
-}
-
-const STEP: Readonly<Record<UpstreamPhase, string>> = {
-  lookup: "name lookup of",
-  tcp: "the connection to",
-  tls: "TLS with",
-  stream: "the stream with",
-};
-
-function failed(end: StreamEnd, phase: "tls" | "stream", target: string): Failure {
-  switch (end.type) {
-    case "connection-failed":
-      return { phase, target, reason: end.reason };
-    case "stream-error": {
-      const { reason, otherHost } = readStreamError(end.error);
-      return { phase, target, reason, end, otherHost };
-    }
-    case "closed":
-      return { phase, target, reason: "the server closed the stream" };
   }
 }

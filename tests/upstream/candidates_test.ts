@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Meter } from "../../src/meter.ts";
 import {
   type Candidate,
   candidates,
@@ -49,6 +50,7 @@ async function stage({ settings, system, mayDial = () => true, script }: Setup =
     clock,
     resolver,
     families,
+    meter: new Meter(clock),
     cancelled: new AbortController().signal,
     random: () => 0,
     mayDial,

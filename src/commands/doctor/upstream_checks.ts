@@ -1,5 +1,6 @@
 /** From the name of a domain to the features of its servers' streams: all places, and not only the first that works. */
 import type { Config, DomainConfig } from "../../config/config.ts";
+import { Meter } from "../../meter.ts";
 import {
   type Candidate,
   candidates,
@@ -34,6 +35,7 @@ export async function checkUpstream(
   const search: Search = {
     ...world,
     families: new Families(world.clock),
+    meter: new Meter(world.clock),
     cancelled: new AbortController().signal,
     random: () => 0,
   };

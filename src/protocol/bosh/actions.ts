@@ -22,7 +22,13 @@ export type BoshAction =
     readonly stream: string;
     readonly attributes: StreamAttributes | undefined;
   }
-  | { readonly type: "send"; readonly stream: string; readonly content: Uint8Array }
+  /** `count`: how many payloads of the client's that is; missing: none is. */
+  | {
+    readonly type: "send";
+    readonly stream: string;
+    readonly content: Uint8Array;
+    readonly count?: number;
+  }
   /** `clean`: with `</stream:stream>`; otherwise the server may keep the session for resumption. */
   | { readonly type: "close-stream"; readonly stream: string; readonly clean: boolean }
   /** Back-pressure: whether the upstream may be read. */
@@ -61,6 +67,8 @@ export interface SessionInit {
   readonly chooseStream: (request: StreamRequest) => StreamChoice;
   /** An unpredictable name (§16.2). */
   readonly nameStream: () => string;
+  /** Hears that a request was repeated; missing: nobody does. */
+  readonly repeated?: (() => void) | undefined;
   /** The digest of a text's UTF-8 as hexadecimal digits (§15). */
   readonly sha1: (text: string) => string;
 }

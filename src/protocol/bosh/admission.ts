@@ -13,6 +13,7 @@ import type { Place } from "./window.ts";
 export class Admission {
   readonly #limits: BoshLimits;
   readonly #chooseStream: SessionInit["chooseStream"];
+  readonly #repeated: SessionInit["repeated"];
   readonly #keys: KeySequence;
   readonly #activity: Activity;
   #writesToAlways: boolean;
@@ -21,11 +22,12 @@ export class Admission {
 
   constructor(
     now: number,
-    { creation, limits, sha1, chooseStream, writesToAlways }: SessionInit,
+    { creation, limits, sha1, chooseStream, repeated, writesToAlways }: SessionInit,
     granted: Granted,
   ) {
     this.#limits = limits;
     this.#chooseStream = chooseStream;
+    this.#repeated = repeated;
     this.#writesToAlways = writesToAlways;
     this.#keys = new KeySequence(sha1);
     this.#keys.accepts(creation.key, creation.newkey);
@@ -90,6 +92,7 @@ export class Admission {
     waitingBytes: number,
   ): Objection | undefined {
     if (place === "held" || place === "kept" || place === "waiting") {
+      this.#repeated?.();
       return violation(this.#activity.repeat(now, rid));
     }
     if (place !== "early") return undefined;

@@ -17,7 +17,7 @@ interface BodyCommon extends Payloads {
   /** Of a key sequence (XEP-0124 §15). */
   readonly key: string | undefined;
   readonly newkey: string | undefined;
-  /** By script syntax, the content as it came; `content` then only tells whether there is any. */
+  /** By script syntax, the content as it came; `content` then only tells whether there is any, and `count` nothing. */
   readonly octets: Octets | undefined;
 }
 
@@ -125,8 +125,9 @@ export function readBody(
     }
   }
   if (refusal !== undefined) return badRequest(refusal, sessionOf(wrapper));
-  if (gathered === undefined) return readRequest(wrapper, NO_CONTENT, NO_FAILURES, undefined);
-  return readRequest(wrapper, gathered.content(bytes), gathered.failures, undefined);
+  if (gathered === undefined) return readRequest(wrapper, NOTHING_FORWARDED, undefined);
+  const { count, failures } = gathered;
+  return readRequest(wrapper, { content: gathered.content(bytes), count, failures }, undefined);
 }
 
 /**
@@ -144,7 +145,7 @@ export function readScriptBody(
   const content = contentOf(bytes, header);
   if (content === undefined) return badRequest("the request does not end with </body>");
   const octets = { startTag: bytes.subarray(0, header.end), content };
-  return readRequest(wrapper, content, NO_FAILURES, octets);
+  return readRequest(wrapper, { content, count: 0, failures: NO_FAILURES }, octets);
 }
 
 /** A request that owns its bytes, for one that is kept: it may be a small part of much. */
@@ -214,15 +215,15 @@ const GREATER_THAN = 0x3e;
 
 function readRequest(
   wrapper: Wrapper,
-  content: Uint8Array,
-  failures: readonly string[],
+  payloads: Payloads,
   octets: Octets | undefined,
 ): CreationRequest | SessionRequest | RefusedBody {
   const { header: { attributes }, rid, sid, size } = wrapper;
   if (rid === undefined) {
     return badRequest("rid must be a whole number from 1 to 9007199254740991");
   }
-  if (sid === undefined) return readCreation(wrapper, rid, content, failures, octets);
+  if (sid === undefined) return readCreation(wrapper, rid, payloads, octets);
+  const { content, count, failures } = payloads;
   // Most have these two and nothing that a look for all the others could find.
   const others = attributes.list.length === 2 ? NO_ATTRIBUTES : attributes;
   const ask = readAsk(others, content);
@@ -241,6 +242,7 @@ function readRequest(
     key: others.get("key"),
     newkey: others.get("newkey"),
     content,
+    count,
     failures,
     octets,
   };
@@ -249,8 +251,7 @@ function readRequest(
 function readCreation(
   { header: { attributes }, size }: Wrapper,
   rid: number,
-  content: Uint8Array,
-  failures: readonly string[],
+  { content, count, failures }: Payloads,
   octets: Octets | undefined,
 ): CreationRequest | RefusedBody {
   const ver = readVersion(attributes.get("ver"));
@@ -278,6 +279,7 @@ function readCreation(
     key: attributes.get("key"),
     newkey: attributes.get("newkey"),
     content,
+    count,
     failures,
     octets,
   };
@@ -319,6 +321,7 @@ function readStreamRequest(attributes: Attributes): StreamRequest | null {
 }
 
 const NO_ATTRIBUTES = new Attributes([]);
+const NOTHING_FORWARDED: Payloads = { content: NO_CONTENT, count: 0, failures: NO_FAILURES };
 const NOTHING: Ask = { type: "nothing" };
 const STREAM_ATTRS =
   "stream_attrs must be a JSON object of texts, without the names that the stream header has itself";

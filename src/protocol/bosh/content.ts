@@ -56,6 +56,8 @@ export class WrapperScope {
  */
 export class ContentGatherer {
   failures: readonly string[] = NO_FAILURES;
+  /** Payloads that are forwarded. */
+  count = 0;
   readonly #scope: WrapperScope;
   /** The run of untouched payloads at the end; `pieces` holds what came before it. */
   #runStart = 0;
@@ -76,6 +78,7 @@ export class ContentGatherer {
       this.failures = [...this.failures, leaving.failure];
       return undefined;
     }
+    this.count++;
     if (leaving.rewritten !== undefined) {
       this.#cut();
       this.#pieces!.push({ start, end, rewritten: leaving.rewritten });

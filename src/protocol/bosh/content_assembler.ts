@@ -16,6 +16,8 @@ export interface Octets {
 export interface Payloads {
   /** The payloads, side by side; a view of the request where nothing had to be rewritten. */
   readonly content: Uint8Array;
+  /** How many payloads that is. */
+  readonly count: number;
   /** Failures to hand back for payloads that are not the client's business. */
   readonly failures: readonly string[];
 }
@@ -27,13 +29,20 @@ export type Assembled =
 
 /** The payloads of a request whose turn has come. */
 export function payloadsOf(
-  { octets, content, failures }: Payloads & { readonly octets: Octets | undefined },
+  { octets, content, count, failures }: Payloads & { readonly octets: Octets | undefined },
   assembler: ContentAssembler | undefined,
 ): Assembled {
-  return assembler && octets ? assembler.add(octets) : { type: "payloads", content, failures };
+  return assembler && octets
+    ? assembler.add(octets)
+    : { type: "payloads", content, count, failures };
 }
 
-const NOTHING: Assembled = { type: "payloads", content: new Uint8Array(0), failures: [] };
+const NOTHING: Assembled = {
+  type: "payloads",
+  content: new Uint8Array(0),
+  count: 0,
+  failures: [],
+};
 
 /**
  * Puts payloads together that are spread over several requests. XEP-0252 §2.2: the connection
@@ -75,7 +84,7 @@ export class ContentAssembler {
         tokenizer.feed(rest);
       }
     }
-    return { type: "payloads", content: joined(parts), failures };
+    return { type: "payloads", content: joined(parts), count: parts.length, failures };
   }
 
   /** The payloads from here on are this wrapper's. */

@@ -99,6 +99,20 @@ export function refusalBody(
 
 const NOT_FOUND_BODY = terminalBody("item-not-found", "there is no such session or request");
 
+/** What an answer is, by the bytes that were written above. */
+export function kindOf(body: Uint8Array): "payloads" | "empty" | "terminal" {
+  const declares = body[START.length + 1] === LETTER_X;
+  const at = START.length + (declares ? STREAM_DECLARATION.length : 0);
+  // Of all that may stand there, ` type='terminate'` alone begins so.
+  if (body[at + 1] === LETTER_T && body[at + 2] === LETTER_Y) return "terminal";
+  return body[body.length - 2] === SLASH ? "empty" : "payloads";
+}
+
+const LETTER_T = 0x74;
+const LETTER_X = 0x78;
+const LETTER_Y = 0x79;
+const SLASH = 0x2f;
+
 /** XEP-0124 §7.2 and XEP-0206 §4; they appear in the creation response only. Declares `xmpp`. */
 export function creationAttributes(sid: string, granted: Granted): string {
   const { wait, hold, requests, inactivity, polling, maxPause, ver } = granted;

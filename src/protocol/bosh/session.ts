@@ -290,9 +290,9 @@ export class BoshSession {
     this.#flush(now);
   }
 
-  #forward({ content, failures }: Payloads, streams: readonly SessionStream[]): void {
+  #forward({ content, count, failures }: Payloads, streams: readonly SessionStream[]): void {
     if (content.length > 0) {
-      for (const { name } of streams) this.#act({ type: "send", stream: name, content });
+      for (const { name } of streams) this.#act({ type: "send", stream: name, content, count });
     }
     const [first] = streams;
     if (!first) return;

@@ -25,6 +25,7 @@ function asking(ask: Ask, content = ""): SessionRequest {
     key: undefined,
     newkey: undefined,
     content: new TextEncoder().encode(content),
+    count: 0,
     failures: [],
     octets: undefined,
     stream: undefined,
