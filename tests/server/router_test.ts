@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { loadConfig } from "../../src/config/load.ts";
+import { Meter } from "../../src/server/meter.ts";
 import { CommonHeaders, router } from "../../src/server/http.ts";
 import { FakeExchange } from "../support/fake_exchange.ts";
 
@@ -10,7 +11,7 @@ Deno.test("a route has its path with and without a slash, and all below it only 
     handle: () => ({ status: 200, headers: {}, body: path }),
   });
   const routes = [route("/admin", true), route("/b"), route("/admin/own")];
-  const handle = router(routes, new CommonHeaders(loadConfig().http));
+  const handle = router(routes, new CommonHeaders(loadConfig().http), new Meter());
   const found = (path: string) => {
     const answer = handle(new FakeExchange({ path }))!;
     return answer.status === 404 ? undefined : answer.body;
@@ -29,7 +30,11 @@ Deno.test("a route has its path with and without a slash, and all below it only 
       ["/", undefined],
     ] as const
   ) assert.equal(found(path), expected, path);
-  const everything = router([route("/", true), route("/b")], new CommonHeaders(loadConfig().http));
+  const everything = router(
+    [route("/", true), route("/b")],
+    new CommonHeaders(loadConfig().http),
+    new Meter(),
+  );
   assert.equal(everything(new FakeExchange({ path: "/x" }))?.body, "/");
   assert.equal(everything(new FakeExchange({ path: "/b" }))?.body, "/b");
 });
