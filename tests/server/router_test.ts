@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { systemClock } from "../../src/clock.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { Meter } from "../../src/server/meter.ts";
+import { Meter } from "../../src/meter.ts";
 import { CommonHeaders, router } from "../../src/server/http.ts";
 import { FakeExchange } from "../support/fake_exchange.ts";
 
@@ -11,7 +12,7 @@ Deno.test("a route has its path with and without a slash, and all below it only 
     handle: () => ({ status: 200, headers: {}, body: path }),
   });
   const routes = [route("/admin", true), route("/b"), route("/admin/own")];
-  const handle = router(routes, new CommonHeaders(loadConfig().http), new Meter());
+  const handle = router(routes, new CommonHeaders(loadConfig().http), new Meter(systemClock));
   const found = (path: string) => {
     const answer = handle(new FakeExchange({ path }))!;
     return answer.status === 404 ? undefined : answer.body;
@@ -33,7 +34,7 @@ Deno.test("a route has its path with and without a slash, and all below it only 
   const everything = router(
     [route("/", true), route("/b")],
     new CommonHeaders(loadConfig().http),
-    new Meter(),
+    new Meter(systemClock),
   );
   assert.equal(everything(new FakeExchange({ path: "/x" }))?.body, "/");
   assert.equal(everything(new FakeExchange({ path: "/b" }))?.body, "/b");
