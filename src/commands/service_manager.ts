@@ -31,7 +31,9 @@ export class ServiceManager {
   #describe: () => string = () => "";
   #status = "";
   #timer: ReturnType<typeof setInterval> | undefined;
-  #pending = 0;
+  /** What is to be told; the first of it is being sent. */
+  readonly #waiting: string[] = [];
+  #isOver = false;
   #hasFailed = false;
 
   /** `undefined` without a `NOTIFY_SOCKET`, and with one that cannot be used, which is logged. */
@@ -85,14 +87,16 @@ export class ServiceManager {
     this.#tell(["STOPPING=1", `EXTEND_TIMEOUT_USEC=${microseconds}`, ...this.#news()]);
   }
 
+  /** Nothing more is told, but for what was. */
   close(): void {
     clearInterval(this.#timer);
-    this.#socket.close();
+    this.#isOver = true;
+    if (this.#waiting.length === 0) this.#socket.close();
   }
 
   #tick(): void {
     // One that does not take what it is sent need not be sent more.
-    if (this.#pending === 0) this.#tell([...this.#beat, ...this.#news()]);
+    if (this.#waiting.length === 0) this.#tell([...this.#beat, ...this.#news()]);
   }
 
   /** The status, when it is another than was told last. */
@@ -103,21 +107,29 @@ export class ServiceManager {
     return [`STATUS=${status}`];
   }
 
-  async #tell(lines: readonly string[]): Promise<void> {
+  #tell(lines: readonly string[]): void {
     if (lines.length === 0) return;
-    this.#pending++;
-    try {
-      await this.#socket.send(new TextEncoder().encode(lines.join("\n")), this.#to);
-    } catch (error) {
-      if (this.#hasFailed) return;
-      this.#hasFailed = true;
-      this.#log.warn("the service manager cannot be told", {
-        what: lines[0],
-        error: String(error),
-      });
-    } finally {
-      this.#pending--;
+    this.#waiting.push(lines.join("\n"));
+    if (this.#waiting.length === 1) this.#send();
+  }
+
+  /** One after the other: the platform refuses a second send while one is under way. */
+  async #send(): Promise<void> {
+    for (let text; (text = this.#waiting[0]) !== undefined; this.#waiting.shift()) {
+      try {
+        await this.#socket.send(new TextEncoder().encode(text), this.#to);
+      } catch (error) {
+        this.#failed(text, error);
+      }
     }
+    if (this.#isOver) this.#socket.close();
+  }
+
+  #failed(text: string, error: unknown): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    const [what] = text.split("\n");
+    this.#log.warn("the service manager cannot be told", { what, error: String(error) });
   }
 }
 

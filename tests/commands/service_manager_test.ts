@@ -127,6 +127,21 @@ Deno.test("a watchdog that waits for another process hears nothing", async () =>
   manager.close();
 });
 
+Deno.test("what is told in one turn comes in its order, and all of it", async () => {
+  using systemd = new NotifySocket();
+  const { log, lines } = recorded();
+  const manager = ServiceManager.connect({ NOTIFY_SOCKET: systemd.address }, log)!;
+  manager.ready(() => "x");
+  manager.reloading();
+  manager.reloaded();
+  manager.stopping(0);
+  manager.close();
+  const told = [];
+  for (let count = 0; count < 4; count++) told.push((await systemd.next())[0]);
+  assert.deepEqual(told, ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]);
+  assert.deepEqual(lines, []);
+});
+
 Deno.test("without NOTIFY_SOCKET there is no service manager", () => {
   const { log, lines } = recorded();
   assert.equal(ServiceManager.connect({}, log), undefined);
