@@ -120,11 +120,11 @@ async function copyright(
   text: string,
   packages: Awaited<ReturnType<typeof readParts>>["packages"],
 ): Promise<string> {
-  const stanzas = await Promise.all(packages.map(async ({ name, version, localPath }) => {
+  const stanzas = await Promise.all(packages.map(async ({ name, localPath }) => {
     const manifest = JSON.parse(await Deno.readTextFile(join(localPath, "package.json")));
     const { license = "unknown", author = name } = manifest;
     const who = typeof author === "string" ? author : author.name;
-    return `Files: ${HOME}/cache/npm/registry.npmjs.org/${name}/${version}/*\n` +
+    return `Files: ${HOME}/program/node_modules/${name}/*\n` +
       `Copyright: ${who}\nLicense: ${license}\n The licence is among these files, or named in package.json there.\n`;
   }));
   const [head, mit] = text.split(/(?=^License: Expat\n )/m) as [string, string];

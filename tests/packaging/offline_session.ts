@@ -1,6 +1,6 @@
 /**
- * Starts the program that was unpacked to a folder, with the configuration that came with it, and has a session by BOSH
- * with an XMPP server: `deno run -A offline_session.ts FOLDER [--isolated]`. With `--isolated` it is in a network of its
+ * Starts the program that was unpacked to a folder, with the configuration that came with it and an admin listener, asks
+ * the latter for its status by REST and by GraphQL, and has a session by BOSH with an XMPP server: `deno run -A offline_session.ts FOLDER [--isolated]`. With `--isolated` it is in a network of its
  * own, of which it makes the loopback first; without, a proxy that is not there takes what goes elsewhere.
  */
 import assert from "node:assert/strict";
@@ -22,10 +22,17 @@ if (isolated) {
 
 const server = await ScriptedServer.listen();
 const home = await Deno.makeTempDir();
+const file = `${home}/causeway.toml`;
+const token = crypto.randomUUID();
+await Deno.writeTextFile(`${home}/token`, token);
+const configured = (await Deno.readTextFile(`${folder}/etc/causeway/causeway.toml`))
+  .replace(/^port = 5280$/m, "port = 0")
+  .replace(/^# token_file = .*$/m, `token_file = "${home}/token"`);
+await Deno.writeTextFile(file, `${configured}\n[[listen]]\nport = 0\nserve = ["admin"]\n`);
 const nowhere = "http://127.0.0.1:9";
 const program = new Deno.Command(`${folder}/usr/bin/causeway`, {
   args: [
-    ...["serve", "--config", `${folder}/etc/causeway/causeway.toml`, "--listen", "127.0.0.1:0"],
+    ...["serve", "--config", file],
     ...["--domain", `example.test=xmpp://127.0.0.1:${server.port}`],
   ],
   clearEnv: true,
@@ -42,10 +49,17 @@ const heard = Promise.all([program.stdout, program.stderr].map(async (stream) =>
 }));
 
 try {
-  const url = await until(
-    () => /^causeway \S+ listening on (\S+)$/m.exec(said)?.[1],
+  const listening = /^causeway \S+ listening on (\S+)\ncauseway \S+ listening on (\S+)$/m;
+  const [, url, admin] = await until(
+    () => listening.exec(said) ?? undefined,
     "the program is ready",
-  ).catch((error) => Promise.reject(new Error(said, { cause: error })));
+  );
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  const status = await fetch(`${admin}/admin/api/v1/status`, { headers });
+  assert.equal(status.status, 200, await status.text());
+  const query = JSON.stringify({ query: "{ __typename }" });
+  const answer = await fetch(`${admin}/admin/graphql`, { method: "POST", headers, body: query });
+  assert.match(await answer.text(), /"__typename"/);
   const client = new BoshClient(`${url}/http-bind`);
   const creating = client.create(CREATION);
   const upstream = await server.accept();
@@ -58,15 +72,20 @@ try {
   assert.deepEqual(idsOf(await waiting.answer), ["from the server"]);
   await client.ask("type='terminate'");
   client.close();
-} finally {
   program.kill("SIGTERM");
-  await program.status;
+} catch (error) {
+  // deno-lint-ignore no-console
+  console.error(said);
+  throw error;
 }
 await heard;
 assert.equal((await program.status).code, 0, said);
 // It has left nothing with whom it ran for, and has looked for nothing there.
-assert.deepEqual([...Deno.readDirSync(home)], []);
-await Deno.remove(home);
+assert.deepEqual([...Deno.readDirSync(home)].map(({ name }) => name).sort(), [
+  "causeway.toml",
+  "token",
+]);
+await Deno.remove(home, { recursive: true });
 // deno-lint-ignore no-console
 console.log("a session was served");
 Deno.exit();
