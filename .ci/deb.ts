@@ -59,7 +59,8 @@ async function lay(root: string): Promise<void> {
   };
   const from = (path: string) => Deno.readTextFile(join(ROOT, path));
 
-  await write("usr/bin/causeway", launcher(), 0o755);
+  await write("usr/bin/causeway", launcher("/bin/causeway", "main.ts"), 0o755);
+  await write(`${HOME}/prepare`, launcher("/lib/causeway/prepare", "all.ts"), 0o755);
   await write("etc/causeway/causeway.toml", await from("config.example.toml"));
   await write(
     "usr/lib/systemd/system/causeway.service",
@@ -93,15 +94,14 @@ async function lay(root: string): Promise<void> {
   }
 }
 
-/** /usr/bin/causeway. It finds the rest beside itself, also where the package was only unpacked. */
-function launcher(): string {
-  const home = '"$home"';
+/** A script below /usr that runs a file of the program. It finds the rest beside itself, also where the package was only unpacked. */
+function launcher(path: string, main: string): string {
   return `#!/bin/sh
 # Causeway, on the Deno that came with it, which looks for nothing elsewhere.
 home=$(readlink -f "$0")
-home=\${home%/bin/causeway}/lib/causeway
+home=\${home%${path}}/lib/causeway
 DENO_DIR=$home/cache DENO_NO_UPDATE_CHECK=1 exec "$home/deno" \\
-  ${runArguments(home).join(" \\\n  ")} "$@"
+  ${runArguments('"$home"', main).join(" \\\n  ")} "$@"
 `;
 }
 
