@@ -9,7 +9,7 @@ const output: Output = { stdout: console.log, stderr: console.error };
 
 /**
  * What these commands need is loaded when they run: serving does not pay for the demo. Deno reads all that
- * an `import` names itself, as soon as the program starts and whether or not it comes to that; `.ci/compile.ts`
+ * an `import` names itself, as soon as the program starts and whether or not it comes to that; `.ci/program.ts`
  * tells it of these.
  */
 const [CHECK, DEMO, DOCTOR, PROXY]: readonly [string, string, string, string] = [

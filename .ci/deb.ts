@@ -73,6 +73,11 @@ async function lay(root: string): Promise<void> {
     "usr/share/doc/causeway/copyright",
     await copyright(await from("deploy/debian/copyright"), packages),
   );
+  for (const { name } of Deno.readDirSync(join(ROOT, "docs"))) {
+    if (name.endsWith(".md")) {
+      await write(`usr/share/doc/causeway/${name}`, await from(`docs/${name}`));
+    }
+  }
   await write("usr/share/doc/causeway/changelog.gz", gzip(await changelog()));
   await write("usr/share/doc/causeway/NEWS.md.gz", gzip(await from("CHANGELOG.md")));
 

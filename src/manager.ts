@@ -45,7 +45,7 @@ export interface ManagerOptions {
   readonly pages?: readonly Route[];
 }
 
-/** Deno would read at once all that an `import` names itself; `.ci/compile.ts` tells the compiler of it. */
+/** Deno would read at once all that an `import` names itself; `.ci/program.ts` tells the compiler of it. */
 const ADMIN: string = "./admin/admin.ts";
 
 /**

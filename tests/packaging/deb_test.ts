@@ -46,7 +46,8 @@ Deno.test({
         const executable = files.filter(([mode]) => mode!.includes("x")).map((words) =>
           words.at(-1)
         );
-        assert.deepEqual(executable, ["./usr/bin/causeway", "./usr/lib/causeway/deno"]);
+        const inHome = ["deno", "prepare"].map((name) => `./usr/lib/causeway/${name}`);
+        assert.deepEqual(executable, ["./usr/bin/causeway", ...inHome]);
         assert.ok(!files.some((words) => /playwright|fast-check/.test(words.at(-1)!)));
       });
 
@@ -60,6 +61,9 @@ Deno.test({
         const unit = await read(`${root}/usr/lib/systemd/system/causeway.service`);
         assert.match(unit, /^ExecStart=\/usr\/bin\/causeway serve /m);
         assert.doesNotMatch(unit, /\/usr\/local\//);
+        for (const [, page] of unit.matchAll(/^Documentation=file:\/\/(\S+)/gm)) {
+          assert.ok((await Deno.stat(`${root}${page}`)).isFile, page);
+        }
         const manual = async (path: string) =>
           await run("man", ["--warnings", "--local-file", `${root}/usr/share/man/${path}`]);
         assert.match(await manual("man1/causeway.1.gz"), /doctor DOMAIN/);
@@ -69,6 +73,11 @@ Deno.test({
       await t.step("the program says its version and judges the configuration", async () => {
         const causeway = `${root}/usr/bin/causeway`;
         assert.equal(await run(causeway, ["--version"]), `causeway ${version}\n`);
+        // What the installation does once, so that each start has less to do.
+        const home = `${root}/usr/lib/causeway`;
+        assert.equal(await run(`${home}/prepare`, ["--version"]), `causeway ${version}\n`);
+        const notes = [...Deno.readDirSync(`${home}/cache`)].map(({ name }) => name);
+        assert.ok(notes.includes("gen") && notes.some((name) => /^v8_code_cache/.test(name)));
         assert.match(
           await run(causeway, ["check", `${root}/etc/causeway/causeway.toml`]),
           /: ok\n/,

@@ -5,7 +5,7 @@ import { textAnswer } from "../../server/http.ts";
 import type { Gate } from "../gate.ts";
 import { Problem } from "../problem.ts";
 
-/** Deno would read at once all that an `import` names itself; `.ci/compile.ts` tells the compiler of it. */
+/** Deno would read at once all that an `import` names itself; `.ci/program.ts` tells the compiler of it. */
 const ASSETS: string = "./assets.ts";
 
 /** The page may load and reach itself alone, has no code but its files, and none that makes markup of text. */
