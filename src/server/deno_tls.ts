@@ -10,7 +10,7 @@ import { BACKLOG, type FetchHandler } from "./front_deno.ts";
 import { type Listener, listenerUrl } from "./listener.ts";
 
 /** Servers with certificates of before that may be there for the sake of their WebSockets. */
-const MOST_FORMER = 8;
+const MOST_FORMER = 4;
 
 /**
  * For how long answers of a former server end their connections before it is closed (milliseconds): a request
