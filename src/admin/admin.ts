@@ -21,7 +21,7 @@ export interface Admin {
 }
 
 /**
- * GraphQL costs 14 MiB of memory, so its libraries are loaded when somebody asks by it. Deno would read
+ * GraphQL costs 9 MiB of memory, so its libraries are loaded when somebody asks by it. Deno would read
  * at once all that an `import` names itself.
  */
 const GRAPHQL: string = "./graphql.ts";

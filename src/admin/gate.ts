@@ -96,7 +96,8 @@ export class Gate {
       // A link is followed; what would be a part of a foreign page is not served to it.
       return isOwn || exchange.header("sec-fetch-mode") === "navigate" ? undefined : FOREIGN;
     }
-    if (!isOwn || !this.#isOwnOrigin(exchange)) return FOREIGN;
+    // A browser that vouches for the page is believed where a proxy has hidden the host that it asked for.
+    if (!isOwn || (site !== "same-origin" && !this.#isOwnOrigin(exchange))) return FOREIGN;
     const type = exchange.header("content-type") ?? "";
     return /^application\/json[ \t]*(?:;|$)/i.test(type) ? undefined : NOT_JSON;
   }

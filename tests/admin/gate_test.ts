@@ -158,6 +158,15 @@ onBothFronts(
     assert.equal(await drain({ "content-type": "application/json; charset=utf-8" }), 200);
     assert.equal(await drain({ ...json, "sec-fetch-site": "same-origin", origin }), 200);
     assert.equal(await drain({ ...json, "sec-fetch-site": "none" }), 200);
+    // Behind a proxy that hides what the browser asked for.
+    assert.equal(
+      await drain({
+        ...json,
+        "sec-fetch-site": "same-origin",
+        "origin": "https://causeway.example",
+      }),
+      200,
+    );
     // Behind a proxy that says what the browser asked for.
     assert.equal(
       await drain({
