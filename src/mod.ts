@@ -7,6 +7,7 @@ export type { Config, DomainConfig, UpstreamConfig } from "./config/config.ts";
 export { type ConfigSources, loadConfig } from "./config/load.ts";
 export { ConfigError } from "./config/mistakes.ts";
 export { type Appointment, type Clock, type Sleeper, systemClock } from "./clock.ts";
+export type { Controls, ReloadReport, ServiceState } from "./controls.ts";
 export type { ManagerEvent } from "./events.ts";
 export { ConnectionManager, type ManagerOptions } from "./manager.ts";
 export type { Restart, StreamEnd, StreamHeader, StreamOpening } from "./protocol/stream/c2s.ts";

@@ -54,7 +54,6 @@ export class ErrorTable {
       case "undelivered":
       case "unsent":
       case "login-failed":
-      case "handshake-failed":
       case "fault":
         return this.#remember(event);
     }
