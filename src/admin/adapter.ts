@@ -6,6 +6,8 @@ import { Problem } from "./problem.ts";
 
 /** Bytes of a request's body. */
 const MOST = 65_536;
+/** What is served; the Fetch API has no requests of some others. */
+const METHODS: readonly string[] = ["GET", "HEAD", "POST", "PUT", "DELETE"];
 /** Header fields that somebody behind it asks for. */
 const FIELDS = ["accept", "content-type"];
 
@@ -29,6 +31,12 @@ export function fetching(
   fetch: (request: Request, address: string) => Fetched | Promise<Fetched>,
 ): Handler {
   return (exchange) => {
+    if (!METHODS.includes(exchange.method)) {
+      const allow = METHODS.join(", ");
+      return gate.problem(new Problem(405, `nothing here knows this method; use ${allow}`), {
+        allow,
+      });
+    }
     const head = readHead(exchange);
     if (head === undefined) {
       return gate.problem(new Problem(400, "the path cannot be read; write it as a URL has it"));

@@ -196,6 +196,20 @@ onBothFronts(
     assert.equal(method.status, 405);
     assert.equal(method.headers.get("allow"), "GET, PUT");
     await method.body!.cancel();
+    const patch = await admin.ask("/log-level", { method: "PATCH" });
+    assert.deepEqual([patch.status, patch.headers.get("allow")], [
+      405,
+      "GET, HEAD, POST, PUT, DELETE",
+    ]);
+    await patch.body!.cancel();
+    // The Fetch API cannot send one, nor hold one.
+    const { hostname, port } = new URL(admin.api);
+    const connection = await Deno.connect({ hostname, port: Number(port) });
+    await connection.write(new TextEncoder().encode(
+      `TRACE /admin/api/v1/status HTTP/1.1\r\nHost: x\r\nAuthorization: ${BASIC}\r\n` +
+        "Content-Type: application/json\r\nConnection: close\r\n\r\n",
+    ));
+    assert.match(await new Response(connection.readable).text(), /^HTTP\/1\.1 405 /);
     const long = await admin.ask("/drain", { method: "POST", body: { x: "x".repeat(70_000) } });
     assert.equal(long.status, 413);
     await long.body!.cancel();
