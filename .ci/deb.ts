@@ -66,6 +66,8 @@ async function lay(root: string): Promise<void> {
     "usr/lib/systemd/system/causeway.service",
     unit(await from("deploy/causeway.service")),
   );
+  // For whoever enables it; docs/systemd.md says when.
+  await write("usr/lib/systemd/system/causeway.socket", await from("deploy/causeway.socket"));
   await write("usr/share/man/man1/causeway.1.gz", gzip(commandManual()));
   await write("usr/share/man/man5/causeway.toml.5.gz", gzip(configurationManual()));
   const { packages } = await readParts();
