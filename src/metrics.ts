@@ -82,18 +82,20 @@ const STATES: readonly SessionState[] = ["connecting", "open", "authenticated"];
 const TRANSPORTS = ["bosh", "websocket"] as const;
 
 function sessionFamilies({ registry, config, meter }: Sources): Family[] {
-  const count = new Map<string, number>();
-  let up = 0;
-  let down = 0;
+  const counts = {
+    bosh: { connecting: 0, open: 0, authenticated: 0 },
+    websocket: { connecting: 0, open: 0, authenticated: 0 },
+  };
+  let waitsUp = 0;
+  let waitsDown = 0;
   for (const actor of registry.actors) {
-    const session = actor.describe();
-    const key = `${session.client.transport} ${session.state}`;
-    count.set(key, (count.get(key) ?? 0) + 1);
-    up += session.up;
-    down += session.down;
+    const { client, state, up, down } = actor.describe();
+    counts[client.transport][state]++;
+    waitsUp += up;
+    waitsDown += down;
   }
   const sessions = TRANSPORTS.flatMap((transport) =>
-    STATES.map((state) => [{ transport, state }, count.get(`${transport} ${state}`) ?? 0] as const)
+    STATES.map((state) => [{ transport, state }, counts[transport][state]] as const)
   );
   return [
     gauge(
@@ -123,7 +125,7 @@ function sessionFamilies({ registry, config, meter }: Sources): Family[] {
     gauge(
       "causeway_queued_bytes",
       "Bytes that wait in all sessions. Up: for XMPP servers; down: for clients.",
-      [[{ direction: "up" }, up], [{ direction: "down" }, down]],
+      directions(waitsUp, waitsDown),
     ),
   ];
 }
