@@ -15,9 +15,6 @@ import { otherVariables, variableOf } from "../src/config/overrides.ts";
 
 const ROOT = new URL("..", import.meta.url);
 
-/** Pages that others are writing; whoever brings one takes it off. */
-const TO_COME: readonly string[] = [];
-
 interface Page {
   /** Path below the project's folder. */
   readonly name: string;
@@ -35,11 +32,7 @@ Deno.test("docs/README.md lists every page of docs/, each once", () => {
   );
   const there = pages.map(({ name }) => name)
     .filter((name) => name.startsWith("docs/") && name !== "docs/README.md");
-  assert.deepEqual(listed.toSorted(), [...new Set([...there, ...TO_COME])].toSorted());
-});
-
-Deno.test("no page is still to come that is there", () => {
-  assert.deepEqual(pages.map(({ name }) => name).filter((name) => TO_COME.includes(name)), []);
+  assert.deepEqual(listed.toSorted(), there.toSorted());
 });
 
 Deno.test("no link of a page is dead, and no anchor", () => {
@@ -50,7 +43,6 @@ Deno.test("no link of a page is dead, and no anchor", () => {
       const [path = "", anchor] = target.split("#");
       const url = path === "" ? new URL(name, ROOT) : new URL(path, new URL(name, ROOT));
       const file = url.href.slice(ROOT.href.length);
-      if (TO_COME.includes(file)) continue;
       const page = pages.find((other) => other.name === file);
       if (page === undefined && !isThere(url)) dead.push(`${name}: ${target}`);
       if (anchor !== undefined && !(page && anchorsOf(page.text).includes(anchor))) {
