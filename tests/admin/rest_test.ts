@@ -122,6 +122,15 @@ onBothFronts(
       websocket: 1,
     }]);
     assert.ok(series[0].created > 0 && series[0].resident > 1_000_000);
+    // These are by the names that the metrics have.
+    const { requests, stanzasDown, bytesDown } = series[0];
+    assert.ok(requests > 0 && stanzasDown > 0 && bytesDown > 0, JSON.stringify(series));
+    const { data } = await admin.graphql(
+      '{ metric { getMetricsAsDicts(name: ["causeway", "held", "_"]) { name dict { key value } } } }',
+    );
+    assert.deepEqual(data.metric.getMetricsAsDicts, [
+      { name: ["causeway", "held", "requests"], dict: [{ key: "value", value: 0 }] },
+    ]);
     assert.deepEqual(stage.running.events.filter(({ type }) => type === "fault"), []);
   },
 );
