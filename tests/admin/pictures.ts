@@ -42,11 +42,11 @@ for (let step = 0; step < STEPS; step++) {
   await Promise.all(visitors.splice(0, leaving).map((visitor) => visitor.leave()));
   const coming = Math.min(3, wanted - visitors.length);
   for (let i = 0; i < coming; i++) visitors.push(await stage.visit(somebody()));
-  if (step > STEPS - 40 && step % 9 === 0) {
+  if (step === STEPS - 30) {
     await stage.visit({ transport: "bosh", domain: "broken.test" }).catch(() => {});
   }
-  for (let said = chance() * 12; said > 0; said--) {
-    const text = "x".repeat(Math.floor(chance() * 400));
+  for (let said = 6 + 4 * Math.sin(step / 40) + chance(); said > 0; said--) {
+    const text = "x".repeat(Math.floor(150 + chance() * 100));
     pick(visitors).say(
       `<message xmlns='jabber:client' to='a@example.org'><body>${text}</body></message>`,
     );
@@ -60,7 +60,7 @@ const browser = await chromium.launch({
   args: CHROMIUM_FLAGS,
 });
 const PICTURES = [
-  { name: "admin.png", viewport: { width: 1280, height: 1120 } },
+  { name: "admin.png", viewport: { width: 1280, height: 1200 } },
   { name: "admin-phone.png", viewport: { width: 360, height: 760 }, deviceScaleFactor: 1.5 },
 ];
 for (const { name, ...look } of PICTURES) {

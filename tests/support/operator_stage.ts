@@ -235,8 +235,9 @@ async function comeByBosh(
     say: (xml) => void client.ask("", xml).catch(() => {}),
     ended: ended.promise,
     async leave() {
-      if (!isOver) await client.ask("type='terminate'").catch(() => {});
+      const wasOver = isOver;
       isOver = true;
+      if (!wasOver) await client.ask("type='terminate'").catch(() => {});
       await polling;
       client.close();
     },
