@@ -1,7 +1,7 @@
 /**
  * Starts the program that was unpacked to a folder, with the configuration that came with it and an admin listener, asks
- * the latter for its status by REST and by GraphQL, and has a session by BOSH with an XMPP server: `deno run -A offline_session.ts FOLDER [--isolated]`. With `--isolated` it is in a network of its
- * own, of which it makes the loopback first; without, a proxy that is not there takes what goes elsewhere.
+ * the latter for its status by REST and by GraphQL, and has a session by BOSH with an XMPP server: `deno run -A offline_session.ts FOLDER`,
+ * in a network of its own, of which it makes the loopback first.
  */
 import assert from "node:assert/strict";
 import { BoshClient } from "../support/bosh_client.ts";
@@ -14,11 +14,9 @@ import {
 } from "../support/upstream_server.ts";
 import { CREATION, idsOf, message, nextHeader } from "../conformance/stage.ts";
 
-const [folder, isolated] = Deno.args;
-if (isolated) {
-  const { success } = await new Deno.Command("ip", { args: ["link", "set", "lo", "up"] }).output();
-  assert.ok(success);
-}
+const [folder] = Deno.args;
+const { success } = await new Deno.Command("ip", { args: ["link", "set", "lo", "up"] }).output();
+assert.ok(success);
 
 const server = await ScriptedServer.listen();
 const home = await Deno.makeTempDir();
@@ -29,7 +27,6 @@ const configured = (await Deno.readTextFile(`${folder}/etc/causeway/causeway.tom
   .replace(/^port = 5280$/m, "port = 0")
   .replace(/^# token_file = .*$/m, `token_file = "${home}/token"`);
 await Deno.writeTextFile(file, `${configured}\n[[listen]]\nport = 0\nserve = ["admin"]\n`);
-const nowhere = "http://127.0.0.1:9";
 const program = new Deno.Command(`${folder}/usr/bin/causeway`, {
   args: [
     ...["serve", "--config", file],
@@ -38,7 +35,6 @@ const program = new Deno.Command(`${folder}/usr/bin/causeway`, {
   clearEnv: true,
   env: {
     ...{ PATH: Deno.env.get("PATH")!, HOME: home, CAUSEWAY_UPSTREAM_TLS: "never" },
-    ...isolated ? {} : { HTTP_PROXY: nowhere, HTTPS_PROXY: nowhere },
   },
   stdout: "piped",
   stderr: "piped",
