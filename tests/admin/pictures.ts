@@ -11,6 +11,7 @@ import {
 } from "../support/operator_stage.ts";
 import { CHROMIUM_FLAGS } from "../support/chromium.ts";
 import { programPath } from "../support/programs.ts";
+import { smallerPng } from "../support/smaller_png.ts";
 
 /** Seconds between two entries of the history. */
 const STEP = 10;
@@ -60,7 +61,7 @@ const browser = await chromium.launch({
   args: CHROMIUM_FLAGS,
 });
 const PICTURES = [
-  { name: "admin.png", viewport: { width: 1280, height: 1200 } },
+  { name: "admin.png", viewport: { width: 1280, height: 1300 } },
   { name: "admin-phone.png", viewport: { width: 360, height: 760 }, deviceScaleFactor: 1.5 },
 ];
 for (const { name, ...look } of PICTURES) {
@@ -69,7 +70,7 @@ for (const { name, ...look } of PICTURES) {
   await page.goto(`${stage.url}/admin/`);
   await page.locator("[data-rows] tr").first().waitFor();
   const path = new URL(`../../docs/${name}`, import.meta.url).pathname;
-  await page.screenshot({ path });
+  await Deno.writeFile(path, await smallerPng(browser, await page.screenshot()));
   await context.close();
 }
 await browser.close();
