@@ -129,7 +129,10 @@ Deno.test("SIGHUP applies domains, limits, paths and the log's level while a ses
       body: `<body ${BIND} sid='${client.sid}' rid='${++client.rid}' type='terminate'/>`,
     });
     assert.match(await here.text(), /type='terminate'/);
-    assert.match(service.stderr, / info session ended .*domain=localhost/);
+    await until(
+      () => / info session ended .*domain=localhost/.test(service.stderr) || undefined,
+      "the end is in the log",
+    );
     assert.equal((await service.terminate()).code, 0);
   });
 });

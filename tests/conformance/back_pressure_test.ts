@@ -97,8 +97,8 @@ async function pourAtBosh(way: Way): Promise<void> {
   await poured;
 }
 
-async function pourAtWebSocket(way: Way, more?: string): Promise<void> {
-  await using pressure = await PressureStage.set(way, more);
+async function pourAtWebSocket(way: Way, listen?: string): Promise<void> {
+  await using pressure = await PressureStage.set(way, listen);
   const { socket, upstream } = await pressure.webSocket();
   socket.pause();
   const poured = upstream.pour(messages());
@@ -121,8 +121,8 @@ async function pourByBosh(way: Way): Promise<void> {
   await arrives(pressure, upstream, poured);
 }
 
-async function pourByWebSocket(way: Way, more?: string): Promise<void> {
-  await using pressure = await PressureStage.set(way, more);
+async function pourByWebSocket(way: Way, listen?: string): Promise<void> {
+  await using pressure = await PressureStage.set(way, listen);
   const { socket, upstream } = await pressure.webSocket();
   upstream.pause();
   const poured = socket.pour(messages());

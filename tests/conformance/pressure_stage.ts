@@ -32,7 +32,7 @@ const WAYS = {
 };
 
 /** A listener with TLS. */
-export const FRONT_TLS = `[[listen]]
+export const FRONT_TLS = `
 tls = { cert = "${fileOf("example.test.pem")}", key = "${fileOf("example.test.key")}" }`;
 
 export type Way = keyof typeof WAYS;
@@ -58,13 +58,13 @@ export class PressureStage implements AsyncDisposable {
     this.#isSecure = isSecure;
   }
 
-  /** `more`: tables of a configuration, as TOML. */
-  static async set(way: Way, more = ""): Promise<PressureStage> {
+  /** `listen`: keys of the listener, as TOML. */
+  static async set(way: Way, listen = ""): Promise<PressureStage> {
     const stage = await Stage.set({
       domain: WAYS[way],
       limits: `queued_bytes = ${QUEUED_BYTES}`,
       certificate: "example.test",
-      more,
+      listen,
     });
     const pressure = new PressureStage(stage, way !== "in the clear");
     pressure.#neighbour = await pressure.webSocket();

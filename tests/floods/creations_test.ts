@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { bodyOf } from "../support/bosh_client.ts";
 import { post, posted } from "../support/flood_clients.ts";
 import { addressOf, flood, type FloodStage, size, times } from "../support/flood_stage.ts";
+import { until } from "../support/patience.ts";
 import { SERVERS } from "../support/flood_upstream.ts";
 
 const CREATIONS = size(1_000, 50_000);
@@ -61,7 +62,8 @@ flood({
       await new Promise((resolve) => socket.write(bytes, resolve));
       socket.destroy();
     });
-    assert.ok(child.created >= SESSIONS / 3);
+    // They have left before anybody looked at what they sent.
+    await until(() => child.created >= SESSIONS / 3 || undefined, "as many as may be connecting");
     assert.ok(child.holdings.sessions <= SESSIONS);
   },
 });
