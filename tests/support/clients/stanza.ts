@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { EventEmitter } from "node:events";
 import { type Agent, createClient } from "stanza";
 import platform from "stanza/platform/node/index.js";
 import { authority } from "../certificates/certificates.ts";
@@ -81,6 +82,12 @@ async function logIn(
   const Bosh = client.transports.bosh!;
   client.transports.bosh = class extends Bosh {
     maxHoldOpen = hold;
+
+    constructor(...given: ConstructorParameters<typeof Bosh>) {
+      super(...given);
+      // It takes the answers of its two connections as they come, and one behind the end for a fault.
+      (this as unknown as EventEmitter).on("error", () => {});
+    }
   };
   const traffic: string[] = [];
   const messages = new Inbox<ChatMessage & { from: string }>();
