@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { bodyOf } from "../support/bosh_client.ts";
 import { post, posted } from "../support/flood_clients.ts";
+import { FloodProbe } from "../support/flood_probe.ts";
 import { addressOf, flood, type FloodStage, size, times } from "../support/flood_stage.ts";
 import { until } from "../support/patience.ts";
 import { SERVERS } from "../support/flood_upstream.ts";
@@ -10,7 +11,7 @@ const CREATIONS = size(1_000, 50_000);
 const SIDE_BY_SIDE = 20;
 const SESSIONS = size(300, 9_000);
 /** Those of the probe. */
-const OTHERS = 2;
+const OTHERS = FloodProbe.SESSIONS;
 /** MiB; an idle program has some sixty. */
 const MEMORY = size(72, 200);
 const INACTIVITY = size(2, 20);

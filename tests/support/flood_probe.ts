@@ -12,6 +12,8 @@ export const OPEN = (domain: string) =>
   `<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='${domain}' version='1.0'/>`;
 
 export class FloodProbe {
+  /** Sessions that it has. */
+  static readonly SESSIONS = 2;
   /** Messages that came back, on both ways. */
   rounds = 0;
   /** The longest that one of them took (milliseconds); a figure, and no verdict. */

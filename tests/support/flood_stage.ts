@@ -8,6 +8,7 @@ import { connect, type Socket } from "node:net";
 import { FloodProbe } from "./flood_probe.ts";
 import { report } from "./flood_report.ts";
 import { FloodUpstream, SERVERS } from "./flood_upstream.ts";
+import { until } from "./patience.ts";
 import { ServeProcess } from "./serve_process.ts";
 
 /** `FLOODS=full`: as large as a stranger would make them. */
@@ -59,6 +60,11 @@ export function flood({ name, ceiling, listen = "", toml = "", work }: Flood): v
       const url = await child.url;
       const begun = performance.now();
       const probe = await FloodProbe.start(url);
+      // The log comes a moment behind what it tells of.
+      await until(
+        () => child.holdings.sessions === FloodProbe.SESSIONS || undefined,
+        "the probe's sessions are in the log",
+      );
       const before = child.holdings;
       const idle = child.memory;
       const sockets = new Set<Socket>();
